@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/nomad/api"
+	"github.com/schollz/progressbar/v3"
+
+	"ostro/deploy"
+	"ostro/watch"
+)
+
+// event prints a line of the watch.
+func (t *terminal) event(e watch.Event) { t.info("%s", e.Text) }
+
+// planned tells in one line what a registration is about to change.
+func (t *terminal) planned(p *deploy.PlanResult) {
+	if p.Annotations == nil || p.NoChange() {
+		return
+	}
+	for _, group := range slices.Sorted(maps.Keys(p.Annotations.DesiredTGUpdates)) {
+		u := p.Annotations.DesiredTGUpdates[group]
+		var parts []string
+		for _, part := range []struct {
+			n    uint64
+			what string
+		}{
+			{u.Place, "to place"}, {u.DestructiveUpdate, "to replace"}, {u.InPlaceUpdate, "to update in place"},
+			{u.Canary, "canary to place"}, {u.Stop, "to stop"}, {u.Migrate, "to migrate"}, {u.Ignore, "to leave alone"},
+		} {
+			if part.n > 0 {
+				parts = append(parts, fmt.Sprintf("%d %s", part.n, part.what))
+			}
+		}
+		if len(parts) > 0 {
+			t.info("plan: group %q: %s", group, strings.Join(parts, ", "))
+		}
+	}
+}
+
+func (t *terminal) success(v watch.Verdict) { t.info("%s", v.Summary) }
+
+// failed is the last screen of a failure: what happened, and why.
+func (t *terminal) failed(v watch.Verdict) {
+	for _, why := range v.Reasons {
+		t.reason(why)
+	}
+	for _, u := range v.Unplaced {
+		t.info("group %q: %d waiting for a node", u.Group, u.Count)
+		t.block(strings.Join(u.Reasons, "\n"))
+	}
+	t.line(errorLevel, "error: ", v.Summary)
+}
+
+func (t *terminal) reason(why watch.Reason) {
+	head := fmt.Sprintf("allocation %s, group %q, task %q", short(why.AllocID), why.Group, why.Task)
+	if why.Count > 1 {
+		head += fmt.Sprintf(" (and %d more like it)", why.Count-1)
+	}
+	t.info("%s: %s", head, why.Status)
+	t.block(strings.Join(why.Events, "\n"))
+	if why.ExitCode != nil {
+		t.block(fmt.Sprintf("task %q ended with exit code %d", why.Task, *why.ExitCode))
+	}
+	if why.LogTail != "" {
+		t.block(fmt.Sprintf("the last lines of its %s:", why.LogStream))
+		t.block("    " + strings.ReplaceAll(why.LogTail, "\n", "\n    "))
+	}
+}
+
+func short(id string) string { return id[:min(len(id), 8)] }
+
+// printAddresses tells where what was deployed answers.
+func (d *deployment) printAddresses(ctx context.Context, to *target, of watch.Target) {
+	query := (&api.QueryOptions{Namespace: of.Namespace, Region: of.Region}).WithContext(ctx)
+	allocs, _, err := to.client.Jobs().Allocations(of.JobID, false, query)
+	if err != nil {
+		d.t.debug("the addresses are not known: %v", err)
+		return
+	}
+	seen := map[string]bool{}
+	for _, stub := range allocs {
+		if stub.DesiredStatus != api.AllocDesiredStatusRun || stub.ClientStatus != api.AllocClientStatusRunning {
+			continue
+		}
+		for _, address := range addressesOf(to, stub.ID, query) {
+			if !seen[address] {
+				seen[address] = true
+				d.t.result("curl %s", address)
+			}
+		}
+	}
+}
+
+func addressesOf(to *target, allocID string, query *api.QueryOptions) []string {
+	alloc, _, err := to.client.Allocations().Info(allocID, query)
+	if err != nil || alloc.AllocatedResources == nil {
+		return nil
+	}
+	var addresses []string
+	for _, port := range alloc.AllocatedResources.Shared.Ports {
+		host := port.HostIP
+		if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
+			host = "localhost"
+		}
+		addresses = append(addresses, "http://"+net.JoinHostPort(host, strconv.Itoa(port.Value)))
+	}
+	return addresses
+}
+
+// progress gives what to call with the bytes that are done, and what to call in
+// the end: a bar on a terminal, elsewhere a line at each tenth.
+func (t *terminal) progress(what string) (update func(done, total int64), end func()) {
+	if t.tty && t.log == nil {
+		bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetDescription("ostro: "+what),
+			progressbar.OptionShowBytes(true), progressbar.OptionClearOnFinish())
+		return func(done, total int64) {
+			bar.ChangeMax64(total)
+			if err := bar.Set64(done); err != nil {
+				t.debug("progress: %v", err)
+			}
+		}, func() { _ = bar.Finish() }
+	}
+	tenth := int64(0)
+	return func(done, total int64) {
+		if total < progressFrom {
+			return
+		}
+		if now := done * 10 / total; now > tenth && now < 10 {
+			tenth = now
+			t.info("%s: %d %%", what, now*10)
+		}
+	}, func() {}
+}
+
+// progressFrom is the size in bytes from which an upload reports its tenths.
+const progressFrom = 8 << 20

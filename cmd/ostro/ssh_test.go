@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+const sshdPath = "/usr/sbin/sshd"
+
+// sshdCommand starts a real sshd that takes the key $HOME/.ssh/id_ed25519, and
+// sets SSH_TARGET. Its host key is in the file host.pub; $HOME knows nothing of
+// it: sshd.
+func sshdCommand(ts *testscript.TestScript, _ bool, _ []string) {
+	dir := filepath.Join(ts.Getenv("WORK"), ".sshd")
+	keys := filepath.Join(ts.Getenv("HOME"), ".ssh")
+	ts.Check(os.MkdirAll(dir, 0o700))
+	ts.Check(os.MkdirAll(keys, 0o700))
+	if os.Getuid() == 0 {
+		ts.Check(os.MkdirAll("/run/sshd", 0o755))
+	}
+	hostKey, userKey := filepath.Join(dir, "host"), filepath.Join(keys, "id_ed25519")
+	for _, key := range []string{hostKey, userKey} {
+		ts.Check(exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key).Run())
+	}
+	public, err := os.ReadFile(hostKey + ".pub")
+	ts.Check(err)
+	port, err := freePort()
+	ts.Check(err)
+	me, err := user.Current()
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs("host.pub"), fmt.Appendf(nil, "[127.0.0.1]:%s %s", port, public), 0o600))
+	conf := fmt.Sprintf("ListenAddress 127.0.0.1\nPort %s\nHostKey %s\nPidFile none\nAuthorizedKeysFile %s.pub\n"+
+		"StrictModes no\nUsePAM no\nPermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n", port, hostKey, userKey)
+	ts.Check(os.WriteFile(filepath.Join(dir, "sshd_config"), []byte(conf), 0o600))
+	server := exec.Command(sshdPath, "-D", "-e", "-f", filepath.Join(dir, "sshd_config"))
+	ts.Check(server.Start())
+	ts.Defer(func() {
+		server.Process.Kill()
+		server.Wait()
+	})
+	address := net.JoinHostPort("127.0.0.1", port)
+	awaitTrue(ts, "sshd listens", func() bool { return portTaken(address) })
+	ts.Setenv("SSH_TARGET", me.Username+"@"+address)
+}
+
+// sshAgent runs a real ssh-agent with the key of $HOME in it, and takes the
+// file away: ssh-agent.
+func sshAgent(ts *testscript.TestScript, _ bool, _ []string) {
+	dir, err := os.MkdirTemp("", "agent") // the path of a socket is short
+	ts.Check(err)
+	socket := filepath.Join(dir, "s")
+	agent := exec.Command("ssh-agent", "-D", "-a", socket)
+	ts.Check(agent.Start())
+	ts.Defer(func() {
+		agent.Process.Kill()
+		agent.Wait()
+		os.RemoveAll(dir)
+	})
+	awaitTrue(ts, "ssh-agent listens", func() bool {
+		_, err := os.Stat(socket)
+		return err == nil
+	})
+	key := filepath.Join(ts.Getenv("HOME"), ".ssh", "id_ed25519")
+	add := exec.Command("ssh-add", "-q", key)
+	add.Env = append(os.Environ(), "SSH_AUTH_SOCK="+socket)
+	ts.Check(add.Run())
+	ts.Check(os.Remove(key))
+	ts.Setenv("SSH_AUTH_SOCK", socket)
+}

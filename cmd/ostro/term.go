@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"unicode"
+
+	"github.com/hashicorp/hcl/v2"
+	"golang.org/x/term"
+
+	"ostro/redact"
+	"ostro/tunnel"
+)
+
+// term is the whole user-facing voice. Its rules:
+//
+//   - results go to stdout, everything else to stderr;
+//   - lines on stderr begin with "ostro: ", lower case, without a full stop;
+//   - "error:", "hint:" and "warning:" mark what they say;
+//   - mistakes in files read FILE:LINE:COLUMN: summary, then the source line;
+//   - no secret and no control character reaches the screen.
+type terminal struct {
+	in       io.Reader
+	out, err *redact.Writer
+	// raw is stdout without masking, for a rendered job.
+	raw      io.Writer
+	redactor *redact.Redactor
+	// tty says that stderr is a terminal.
+	tty bool
+	// log, when set, takes the lines instead of stderr (-log-format json).
+	log   *slog.Logger
+	level slog.Level
+}
+
+func newTerm(stdin io.Reader, stdout, stderr io.Writer) *terminal {
+	r := redact.New()
+	t := &terminal{in: stdin, raw: stdout, redactor: r, out: r.Writer(stdout), err: r.Writer(stderr)}
+	if file, ok := stderr.(*os.File); ok {
+		t.tty = term.IsTerminal(int(file.Fd()))
+	}
+	return t
+}
+
+func (t *terminal) flush() {
+	t.out.Flush()
+	t.err.Flush()
+}
+
+// mask keeps values off the screen from now on.
+func (t *terminal) mask(secrets ...string) { t.redactor.Add(secrets...) }
+
+// configure takes Levant's -log-level and -log-format.
+func (t *terminal) configure(level, format string) error {
+	if err := t.level.UnmarshalText([]byte(level)); err != nil && !strings.EqualFold(level, "fatal") {
+		return usageError{fmt.Errorf("-log-level %q is not one of debug, info, warn, error", level)}
+	}
+	switch strings.ToLower(format) {
+	case "json":
+		t.log = slog.New(slog.NewJSONHandler(t.err, &slog.HandlerOptions{Level: t.level}))
+	case "human", "":
+	default:
+		return usageError{fmt.Errorf("-log-format %q is not one of human, json", format)}
+	}
+	return nil
+}
+
+// result prints what the command was asked for.
+func (t *terminal) result(format string, args ...any) { fmt.Fprintf(t.out, format+"\n", args...) }
+
+// info tells what goes on.
+func (t *terminal) info(format string, args ...any) {
+	t.line(slog.LevelInfo, "", fmt.Sprintf(format, args...))
+}
+
+// debug tells what only somebody who looks for a fault wants to know.
+func (t *terminal) debug(format string, args ...any) {
+	t.line(slog.LevelDebug, "debug: ", fmt.Sprintf(format, args...))
+}
+
+func (t *terminal) warn(format string, args ...any) {
+	t.line(slog.LevelWarn, "warning: ", fmt.Sprintf(format, args...))
+}
+
+func (t *terminal) hint(format string, args ...any) {
+	t.line(slog.LevelError, "hint: ", fmt.Sprintf(format, args...))
+}
+
+// line prints one line, whatever its text holds.
+func (t *terminal) line(level slog.Level, mark, text string) {
+	if t.log != nil {
+		t.log.Log(context.Background(), level, strings.TrimSuffix(mark, ": ")+strings.Repeat(": ", min(len(mark), 1))+text)
+		return
+	}
+	if level < t.level {
+		return
+	}
+	fmt.Fprintf(t.err, "ostro: %s%s\n", mark, printable(text))
+}
+
+// block prints lines that belong to the line before.
+func (t *terminal) block(text string) {
+	if t.log != nil {
+		t.log.Info(text)
+		return
+	}
+	for line := range strings.Lines(text) {
+		fmt.Fprintf(t.err, "    %s\n", printable(strings.TrimSuffix(line, "\n")))
+	}
+}
+
+// printable escapes control characters, so that no file, server or task can
+// write to the terminal itself.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\t' || !unicode.IsControl(r) {
+			return r
+		}
+		if r == '\n' {
+			return ' '
+		}
+		return unicode.ReplacementChar
+	}, text)
+}
+
+// failure tells why the command failed and what to do next.
+func (t *terminal) failure(err error) {
+	if _, ok := errors.AsType[verdictError](err); ok {
+		return
+	}
+	if _, ok := errors.AsType[told](err); ok {
+		return
+	}
+	if diags, ok := errors.AsType[hcl.Diagnostics](err); ok {
+		t.diagnostics(diags, nil)
+		return
+	}
+	t.line(slog.LevelError, "error: ", err.Error())
+	if refused, ok := errors.AsType[*tunnel.Error](err); ok && refused.Hint != "" {
+		t.hint("%s", refused.Hint)
+	}
+	if hinted, ok := errors.AsType[hintError](err); ok {
+		t.hint("%s", hinted.hint)
+	}
+}
+
+// interrupted tells that the command was ended from outside.
+func (t *terminal) interrupted(err error) {
+	_, judged := errors.AsType[verdictError](err)
+	_, said := errors.AsType[told](err)
+	if !judged && !said {
+		t.line(slog.LevelError, "error: ", "interrupted")
+	}
+}
+
+// told is an error that has been printed already.
+type told struct{ error }
+
+func (e told) Unwrap() error { return e.error }
+
+// errorLevel is where what failed is logged.
+const errorLevel = slog.LevelError
+
+// hintError is an error with its next step.
+type hintError struct {
+	error
+	hint string
+}
+
+func (e hintError) Unwrap() error { return e.error }
+
+func withHint(err error, format string, args ...any) error {
+	return hintError{err, fmt.Sprintf(format, args...)}
+}
+
+// diagnostics prints mistakes in files. sources holds texts by file name; what
+// is not in it is read from disk.
+func (t *terminal) diagnostics(diags hcl.Diagnostics, sources map[string][]byte) {
+	for _, d := range diags {
+		mark := "error: "
+		if d.Severity == hcl.DiagWarning {
+			mark = "warning: "
+		}
+		t.diagnostic(d, mark, sources)
+	}
+}
+
+func (t *terminal) diagnostic(d *hcl.Diagnostic, mark string, sources map[string][]byte) {
+	level := slog.LevelError
+	if d.Severity == hcl.DiagWarning {
+		level = slog.LevelWarn
+	}
+	if t.log != nil {
+		place := ""
+		if d.Subject != nil {
+			place = position(d.Subject)
+		}
+		t.log.Log(context.Background(), level, place+d.Summary, "hint", d.Detail)
+		return
+	}
+	if d.Subject == nil {
+		t.line(level, mark, d.Summary)
+	} else {
+		// The place comes first, so that editors and people find it.
+		fmt.Fprintf(t.err, "%s%s%s\n", printable(position(d.Subject)), strings.TrimPrefix(mark, "error: "), printable(d.Summary))
+		if line := sourceLine(d.Subject, sources); line != "" {
+			fmt.Fprintf(t.err, "    %s\n", printable(line))
+		}
+	}
+	if d.Detail != "" {
+		t.line(level, "hint: ", d.Detail)
+	}
+}
+
+func position(r *hcl.Range) string {
+	return fmt.Sprintf("%s:%d:%d: ", r.Filename, r.Start.Line, max(r.Start.Column, 1))
+}
+
+func sourceLine(r *hcl.Range, sources map[string][]byte) string {
+	text, ok := sources[r.Filename]
+	if !ok {
+		var err error
+		if text, err = os.ReadFile(r.Filename); err != nil {
+			return ""
+		}
+	}
+	n := 0
+	for line := range strings.Lines(string(text)) {
+		if n++; n == r.Start.Line {
+			return strings.TrimRight(line, "\r\n")
+		}
+	}
+	return ""
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+	"github.com/urfave/cli/v2"
+
+	"ostro/watch"
+)
+
+func watchCommand(t *terminal) *cli.Command {
+	return &cli.Command{
+		Name: "watch", Usage: "join a deployment that is under way, or judge what runs", ArgsUsage: "JOB",
+		Flags: join(configFlags(), clientFlags(), logFlags(), watchFlags()),
+		Action: func(c *cli.Context) error {
+			id, err := requiredArg(c, "JOB")
+			if err != nil {
+				return err
+			}
+			p, err := openConfig(t, c, "")
+			if err != nil {
+				return err
+			}
+			d, err := p.newDeployment()
+			if err != nil {
+				return usageError{err}
+			}
+			return d.join(c.Context, id)
+		},
+	}
+}
+
+// watchFlags say how a deployment is followed.
+func watchFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.DurationFlag{Name: "timeout", DefaultText: "1h", Usage: "for the whole deployment: `DURATION`, such as 20m"},
+		&cli.DurationFlag{Name: "wait-for-capacity", Usage: "how long a group may wait for a node that fits: `DURATION`"},
+		&cli.StringFlag{Name: "promote", Usage: "canaries: promote once all are healthy, wait for somebody, or detach (`HOW`: healthy, wait, detach)"},
+		&cli.StringFlag{Name: "promote-check", Usage: "the `URL` that must answer 2xx before a promotion"},
+		&cli.IntFlag{Name: "canary-auto-promote", Usage: "as -promote healthy, `SECONDS` after the start at the earliest"},
+		&cli.BoolFlag{Name: "revert-on-failure", Usage: "roll back when the job has no auto_revert"},
+	}
+}
+
+// join follows the newest deployment of a job to its end, and gives the verdict
+// that whoever started it gets.
+func (d *deployment) join(ctx context.Context, id string) error {
+	ctx, cancel := d.bounded(ctx)
+	defer cancel()
+	to, err := d.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer to.close()
+	conf := d.clientConfig()
+	target, err := watch.Join(ctx, to.client, conf.Namespace, conf.Region, id)
+	if err != nil {
+		return jobError(err, id)
+	}
+	verdict, err := watch.Run(ctx, to.client, target, d.watch)
+	return d.conclude(ctx, to, target, verdict, err)
+}
+
+// bounded ends a deployment's work when its time is up.
+func (d *deployment) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	timeout := d.watch.Timeout
+	if timeout <= 0 {
+		timeout = time.Hour
+	}
+	return context.WithTimeoutCause(ctx, timeout, errTimeout)
+}
+
+func failCommand(t *terminal) *cli.Command {
+	return &cli.Command{
+		Name: "fail", Usage: "fail the deployment of a job that is under way", ArgsUsage: "JOB",
+		Flags: join(configFlags(), clientFlags(), logFlags()),
+		Action: func(c *cli.Context) error {
+			return withDeployment(c, t, func(client *api.Client, d *api.Deployment, write *api.WriteOptions) error {
+				if _, _, err := client.Deployments().Fail(d.ID, write); err != nil {
+					return err
+				}
+				t.info("deployment %s of version %d was failed", short(d.ID), d.JobVersion)
+				return nil
+			})
+		},
+	}
+}
+
+func promoteCommand(t *terminal) *cli.Command {
+	return &cli.Command{
+		Name: "promote", Usage: "let the canaries of a job's deployment take over", ArgsUsage: "JOB",
+		Flags: join(configFlags(), clientFlags(), logFlags()),
+		Action: func(c *cli.Context) error {
+			return withDeployment(c, t, func(client *api.Client, d *api.Deployment, write *api.WriteOptions) error {
+				if _, _, err := client.Deployments().PromoteAll(d.ID, write); err != nil {
+					return err
+				}
+				t.info("deployment %s of version %d was promoted", short(d.ID), d.JobVersion)
+				return nil
+			})
+		},
+	}
+}
+
+// withDeployment finds the newest deployment of a job for a command that acts
+// on it.
+func withDeployment(c *cli.Context, t *terminal, do func(*api.Client, *api.Deployment, *api.WriteOptions) error) error {
+	id, err := requiredArg(c, "JOB")
+	if err != nil {
+		return err
+	}
+	return withTarget(c, t, func(to *target) error {
+		if _, _, err := to.client.Jobs().Info(id, queryOf(c)); err != nil {
+			return jobError(err, id)
+		}
+		d, _, err := to.client.Jobs().LatestDeployment(id, queryOf(c))
+		if err != nil {
+			return unreachable(err)
+		}
+		if d == nil {
+			return fmt.Errorf("job %q has no deployment", id)
+		}
+		return do(to.client, d, (&api.WriteOptions{Namespace: d.Namespace}).WithContext(c.Context))
+	})
+}

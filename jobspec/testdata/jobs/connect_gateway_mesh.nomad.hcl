@@ -1,0 +1,18 @@
+job "example" {
+  datacenters = ["dc1"]
+
+  group "app" {
+    network {
+      mode = "bridge"
+    }
+
+    service {
+      connect {
+        gateway {
+          mesh {}
+          proxy {}
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,17 @@
+job "example" {
+  datacenters = ["dc1"]
+
+  group "app" {
+    network {
+      mode = "bridge"
+    }
+
+    service {
+      name = "n"
+      task = "t"
+      connect {
+        native = true
+      }
+    }
+  }
+}

@@ -1,0 +1,15 @@
+job "example" {
+  datacenters = ["dc1"]
+
+  group "app" {
+    network {
+      mode = "bridge"
+    }
+
+    service {
+      connect {
+        sidecar_service {}
+      }
+    }
+  }
+}

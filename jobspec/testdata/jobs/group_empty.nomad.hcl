@@ -1,0 +1,7 @@
+job "example" {
+  datacenters = ["dc1"]
+
+  group "app" {
+
+  }
+}

@@ -1,0 +1,11 @@
+job "example" {
+  datacenters = ["dc1"]
+
+  group "app" {
+    ephemeral_disk {
+      migrate = true
+      size    = 500
+      sticky  = true
+    }
+  }
+}

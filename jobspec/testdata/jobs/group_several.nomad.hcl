@@ -1,0 +1,7 @@
+job "example" {
+  group "a" {}
+
+  group "b" {
+    count = 0
+  }
+}

@@ -1,0 +1,6 @@
+job "example" {
+  meta = {
+    "a.b/c" = "dots"
+    plain   = 1
+  }
+}

@@ -1,0 +1,6 @@
+job "example" {
+  meta {
+    owner   = "ops"
+    git_sha = "abc1234"
+  }
+}

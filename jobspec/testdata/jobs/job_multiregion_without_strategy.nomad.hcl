@@ -1,0 +1,7 @@
+job "example" {
+  multiregion {
+    region "a" {
+      count = 0
+    }
+  }
+}

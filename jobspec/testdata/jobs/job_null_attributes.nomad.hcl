@@ -1,0 +1,6 @@
+job "example" {
+  region      = null
+  priority    = null
+  datacenters = null
+  type        = null
+}

@@ -1,0 +1,8 @@
+job "example" {
+  type = "batch"
+  parameterized {
+    payload       = "required"
+    meta_required = ["user"]
+    meta_optional = ["team", "reason"]
+  }
+}

@@ -1,0 +1,12 @@
+job "example" {
+  type = "sysbatch"
+
+  group "clean" {
+    task "sweep" {
+      driver = "exec"
+      config {
+        command = "sweep"
+      }
+    }
+  }
+}

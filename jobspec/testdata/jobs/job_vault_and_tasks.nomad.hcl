@@ -1,0 +1,9 @@
+job "example" {
+  vault {
+    env = false
+  }
+
+  task "t" {
+    driver = "exec"
+  }
+}

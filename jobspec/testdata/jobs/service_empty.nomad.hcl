@@ -1,0 +1,13 @@
+job "example" {
+  datacenters = ["dc1"]
+
+  group "app" {
+    network {
+      mode = "bridge"
+    }
+
+    service {
+
+    }
+  }
+}

@@ -1,0 +1,13 @@
+job "example" {
+  datacenters = ["dc1"]
+
+  group "app" {
+    task "server" {
+      driver = "docker"
+
+      config {
+        command = sleep
+      }
+    }
+  }
+}

@@ -1,0 +1,11 @@
+job "example" {
+  datacenters = ["dc1"]
+
+  group "app" {
+    task "server" {
+      driver = "docker"
+
+      vault {}
+    }
+  }
+}

@@ -1,0 +1,7 @@
+variable "map" {
+  type = map(string)
+}
+
+job "example" {
+  meta = var.map
+}

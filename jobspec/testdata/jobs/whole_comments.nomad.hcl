@@ -1,0 +1,6 @@
+/* block
+   comment */
+// line
+job "example" {  # trailing
+  type = "batch" // too
+}

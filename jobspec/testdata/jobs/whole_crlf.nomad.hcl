@@ -1,0 +1,8 @@
+job "example" {
+  meta {
+    a = <<EOT
+line one
+line two ${NOMAD_X}
+EOT
+  }
+}

@@ -1,0 +1,5 @@
+job "beispiel" {
+  meta {
+    größe = "日本 ${meta.größe} é"
+  }
+}

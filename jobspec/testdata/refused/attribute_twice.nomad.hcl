@@ -1,0 +1,4 @@
+job "example" {
+  type = "service"
+  type = "batch"
+}

@@ -1,0 +1,9 @@
+job "example" {
+  group "app" {
+    task "server" {
+      driver {
+        name = "docker"
+      }
+    }
+  }
+}

@@ -1,0 +1,3 @@
+job "example" {
+  consul_token = "x"
+}

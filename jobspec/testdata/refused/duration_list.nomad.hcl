@@ -1,0 +1,7 @@
+job "example" {
+  group "app" {
+    task "server" {
+      kill_timeout = ["5s"]
+    }
+  }
+}

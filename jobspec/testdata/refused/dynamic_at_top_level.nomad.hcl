@@ -1,0 +1,9 @@
+job "a" {
+}
+
+dynamic "job" {
+  for_each = ["b"]
+  labels   = [job.value]
+
+  content {}
+}

@@ -1,0 +1,6 @@
+job "example" {
+  dynamic "update" {
+    for_each = [1, 2]
+    content {}
+  }
+}

@@ -1,0 +1,5 @@
+job "example" {
+  dynamic "update" {
+    for_each = [1]
+  }
+}

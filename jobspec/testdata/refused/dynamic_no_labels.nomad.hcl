@@ -1,0 +1,6 @@
+job "example" {
+  dynamic "group" {
+    for_each = ["a"]
+    content {}
+  }
+}

@@ -1,0 +1,6 @@
+job "example" {
+  dynamic "update" {
+    for_each = null
+    content {}
+  }
+}

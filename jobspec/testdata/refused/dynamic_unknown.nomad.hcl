@@ -1,0 +1,7 @@
+job "example" {
+  dynamic "grup" {
+    for_each = [1]
+    labels   = ["x"]
+    content {}
+  }
+}

@@ -1,0 +1,10 @@
+job "example" {
+  group "app" {
+    task "server" {
+      env = { A = 1 }
+      env {
+        B = 2
+      }
+    }
+  }
+}

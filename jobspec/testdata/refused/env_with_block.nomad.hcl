@@ -1,0 +1,11 @@
+job "example" {
+  group "app" {
+    task "server" {
+      env {
+        A {
+          b = 1
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,7 @@
+variable "a" {
+  type = number
+}
+
+job "example" {
+  
+}

@@ -1,0 +1,7 @@
+variable "a" {
+  type = list(string)
+}
+
+job "example" {
+  
+}

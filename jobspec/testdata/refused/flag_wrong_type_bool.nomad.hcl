@@ -1,0 +1,7 @@
+variable "a" {
+  type = bool
+}
+
+job "example" {
+  
+}

@@ -1,0 +1,5 @@
+job "example" {
+  meta {
+    a = jsonencode([for x in NOMAD_X : x])
+  }
+}

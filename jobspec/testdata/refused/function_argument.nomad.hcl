@@ -1,0 +1,5 @@
+job "example" {
+  meta {
+    a = reverse([1, 2])
+  }
+}

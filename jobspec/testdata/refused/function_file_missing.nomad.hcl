@@ -1,0 +1,5 @@
+job "example" {
+  meta {
+    a = file("no-such-file")
+  }
+}

@@ -1,0 +1,4 @@
+job "example" {
+  group {
+  }
+}

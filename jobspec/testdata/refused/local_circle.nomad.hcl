@@ -1,0 +1,9 @@
+locals {
+  a = local.b
+  b = local.c
+  c = local.a
+}
+
+job "example" {
+  
+}

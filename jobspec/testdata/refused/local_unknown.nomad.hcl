@@ -1,0 +1,7 @@
+locals {
+  a = local.nope
+}
+
+job "example" {
+  
+}

@@ -1,0 +1,6 @@
+job "example" {
+  meta = { a = 1 }
+  meta {
+    b = 2
+  }
+}

@@ -1,0 +1,7 @@
+variable "priority" {
+  default = 1
+}
+
+job "example" {
+  priority = var.priorty
+}

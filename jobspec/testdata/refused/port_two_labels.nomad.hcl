@@ -1,0 +1,7 @@
+job "example" {
+  group "g" {
+    network {
+      port "a" "b" {}
+    }
+  }
+}

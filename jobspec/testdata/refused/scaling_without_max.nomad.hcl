@@ -1,0 +1,7 @@
+job "example" {
+  group "g" {
+    scaling {
+      min = 1
+    }
+  }
+}

@@ -1,0 +1,5 @@
+job "example" {
+  meta {
+    a = true || 1 + "x" == 2
+  }
+}

@@ -1,0 +1,8 @@
+job "example" {
+  group "app" {
+    task "server" {
+      scaling "cpu" {}
+      scaling "CPU" {}
+    }
+  }
+}

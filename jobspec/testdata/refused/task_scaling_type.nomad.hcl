@@ -1,0 +1,9 @@
+job "example" {
+  group "app" {
+    task "server" {
+      scaling "cpu" {
+        type = "vertical_mem"
+      }
+    }
+  }
+}

@@ -1,0 +1,8 @@
+job "example" {
+  group "app" {
+    task "server" {
+      config {}
+      config {}
+    }
+  }
+}

@@ -1,0 +1,3 @@
+job "example" {
+  priority = var.p
+}

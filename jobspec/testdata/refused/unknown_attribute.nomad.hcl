@@ -1,0 +1,8 @@
+job "example" {
+  group "app" {
+    task "server" {
+      driver = "docker"
+      usr = "nobody"
+    }
+  }
+}

@@ -1,0 +1,7 @@
+jobs "a" {
+}
+
+region = "x"
+
+job "a" {
+}

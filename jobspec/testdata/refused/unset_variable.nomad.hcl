@@ -1,0 +1,5 @@
+variable "p" {}
+
+job "example" {
+  priority = var.p
+}

@@ -1,0 +1,12 @@
+variable "a" {
+  default = "x"
+
+  validation {
+    condition     = var.a
+    error_message = "m"
+  }
+}
+
+job "example" {
+  
+}

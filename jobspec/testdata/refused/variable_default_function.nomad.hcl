@@ -1,0 +1,7 @@
+variable "a" {
+  default = upper("x")
+}
+
+job "example" {
+  
+}

@@ -1,0 +1,8 @@
+variable "a" {
+  type    = number
+  default = "x"
+}
+
+job "example" {
+  
+}

@@ -1,0 +1,8 @@
+variable "a" {
+  type    = any
+  default = 1
+}
+
+job "example" {
+  
+}

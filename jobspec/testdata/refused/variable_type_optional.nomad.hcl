@@ -1,0 +1,8 @@
+variable "a" {
+  type    = object({ x = optional(string) })
+  default = {}
+}
+
+job "example" {
+  
+}

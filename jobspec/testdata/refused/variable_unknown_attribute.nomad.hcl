@@ -1,0 +1,7 @@
+variable "a" {
+  defualt = 1
+}
+
+job "example" {
+  
+}

@@ -1,0 +1,9 @@
+job "example" {
+  group "app" {
+    task "server" {
+      resources {
+        cpu = 1.5
+      }
+    }
+  }
+}

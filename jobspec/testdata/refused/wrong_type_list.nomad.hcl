@@ -1,0 +1,10 @@
+job "example" {
+  group "app" {
+    task "server" {
+      action "a" {
+        command = "x"
+        args = "y"
+      }
+    }
+  }
+}

@@ -1,0 +1,141 @@
+package orchestrator
+
+import (
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+
+	"ostro/orchestrator/reconcile"
+	"ostro/orchestrator/runner"
+	"ostro/orchestrator/state"
+)
+
+// The triggers of evaluations that follow from what a node reports. (Nomad.)
+const (
+	triggerAllocFailure = "alloc-failure"
+	triggerNodeUpdate   = "node-update"
+)
+
+// reportRetry is how long a report that could not be written waits.
+const reportRetry = time.Second
+
+// report writes what a runner says about its allocations, and what follows
+// from it, in one write. Nothing of it is lost while the state cannot be
+// written: it is tried until it can.
+func (l *loop) report(updates []runner.Update) {
+	for l.ctx.Err() == nil {
+		_, err := l.store.Update(func(tx *state.Txn) error {
+			for _, u := range updates {
+				if before := tx.Alloc(nil, u.AllocID); before != nil {
+					l.takeReport(tx, before, u)
+				}
+			}
+			return nil
+		})
+		if err == nil {
+			return
+		}
+		l.log.Error("cannot take a node's report", "error", err)
+		select {
+		case <-l.ctx.Done():
+		case <-time.After(reportRetry):
+		}
+	}
+}
+
+func (l *loop) takeReport(tx *state.Txn, before *api.Allocation, u runner.Update) {
+	after := *before
+	after.ClientStatus, after.ClientDescription = u.ClientStatus, u.ClientDescription
+	after.TaskStates, after.NetworkStatus = u.TaskStates, u.NetworkStatus
+	after.ModifyTime = l.clock.Now().UnixNano()
+	after.DeploymentStatus = verdict(before, u, l.clock.Now())
+	tx.PutClientAlloc(&after)
+	if after.DeploymentStatus != before.DeploymentStatus {
+		l.countHealth(tx, before, &after)
+	} else if failedNow(before, &after) && reconcile.CanReschedule(&after, l.clock.Now()) {
+		tx.PutEval(l.evalFor(tx, after.Namespace, after.JobID, triggerAllocFailure))
+	}
+}
+
+// verdict is the health of an allocation within its deployment. One that fails
+// before it was ever healthy is unhealthy. (Nomad: H6.)
+func verdict(before *api.Allocation, u runner.Update, now time.Time) *api.AllocDeploymentStatus {
+	old := before.DeploymentStatus
+	if before.DeploymentID == "" {
+		return old
+	}
+	given := u.DeploymentStatus
+	if given != nil && u.DeploymentID != before.DeploymentID {
+		given = nil
+	}
+	if given == nil && u.ClientStatus == api.AllocClientStatusFailed && (old == nil || old.Healthy == nil) {
+		given = &api.AllocDeploymentStatus{Healthy: new(false), Timestamp: now}
+	}
+	if given == nil || old != nil && old.Healthy != nil && *old.Healthy == *given.Healthy {
+		return old
+	}
+	status := *given
+	if old != nil {
+		status.Canary = old.Canary
+	}
+	return &status
+}
+
+// countHealth brings the deployment's counters up to date, decides about the
+// deployment, and where it goes on asks for its next step.
+func (l *loop) countHealth(tx *state.Txn, before, after *api.Allocation) {
+	stored := tx.Deployment(nil, after.DeploymentID)
+	if stored == nil || !state.Active(stored) {
+		return
+	}
+	d := reconcile.CopyDeployment(stored)
+	reconcile.Count(d, before, after)
+	d.ModifyTime = l.clock.Now().UnixNano()
+	tx.PutDeployment(d)
+	l.advance(tx, d)
+	if current := tx.Deployment(nil, d.ID); current.Status == api.DeploymentStatusRunning {
+		if eval := reconcile.NewEval(l.clock.Deployment(tx, current)); eval != nil {
+			tx.PutEval(eval)
+		}
+	}
+}
+
+func failedNow(before, after *api.Allocation) bool {
+	return after.ClientStatus == api.AllocClientStatusFailed && before.ClientStatus != api.AllocClientStatusFailed
+}
+
+func (l *loop) evalFor(tx *state.Txn, namespace, jobID, trigger string) *api.Evaluation {
+	now := l.clock.Now().UnixNano()
+	eval := &api.Evaluation{
+		ID: l.clock.NewID(), Namespace: namespace, JobID: jobID, TriggeredBy: trigger,
+		Type: api.JobTypeService, Priority: api.JobDefaultPriority,
+		Status: api.EvalStatusPending, CreateTime: now, ModifyTime: now,
+	}
+	if job := tx.Job(nil, namespace, jobID); job != nil {
+		eval.Type, eval.Priority, eval.JobModifyIndex = *job.Type, *job.Priority, *job.JobModifyIndex
+	}
+	return eval
+}
+
+// giveUpAllocs counts the allocations whose tasks were ended together with the
+// orchestrator as lost, so that the next start places them anew.
+func (l *loop) giveUpAllocs() error {
+	_, err := l.store.Update(func(tx *state.Txn) error {
+		jobs := map[[2]string]bool{}
+		for _, a := range tx.Allocs(nil) {
+			if reconcile.Terminal(a) {
+				continue
+			}
+			lost := *a
+			lost.ClientStatus = api.AllocClientStatusLost
+			lost.ClientDescription = "the agent was stopped"
+			tx.PutAlloc(&lost)
+			jobs[[2]string{a.Namespace, a.JobID}] = true
+		}
+		for key := range jobs {
+			tx.PutEval(l.evalFor(tx, key[0], key[1], triggerNodeUpdate))
+		}
+		return nil
+	})
+	return err
+}

@@ -1,0 +1,86 @@
+// Package decide stands between state and reconcile: it gathers what a decision
+// depends on out of a snapshot, and writes what was decided into the same
+// transaction. The evaluation loop and the API use it alike, so that a plan is
+// what a registration would do.
+package decide
+
+import (
+	"slices"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+
+	"ostro/orchestrator/reconcile"
+	"ostro/orchestrator/state"
+)
+
+// Clock gives what the pure packages may not make themselves.
+type Clock struct {
+	Now   func() time.Time
+	NewID func() string
+}
+
+// Evaluation lets reconcile decide about an evaluation's job, on the state that
+// the transaction is about to change.
+func (c Clock) Evaluation(tx *state.Txn, eval *api.Evaluation) reconcile.Changes {
+	in := reconcile.Input{
+		Now: c.Now(), NewID: c.NewID, Eval: eval,
+		Job:        tx.Job(nil, eval.Namespace, eval.JobID),
+		Allocs:     tx.AllocsByJob(nil, eval.Namespace, eval.JobID),
+		Deployment: tx.LatestDeployment(nil, eval.Namespace, eval.JobID),
+		Nodes:      tx.Nodes(nil),
+		NodeAllocs: func(id string) []*api.Allocation { return tx.AllocsByNode(nil, id) },
+	}
+	for _, other := range tx.EvalsByJob(nil, eval.Namespace, eval.JobID) {
+		if other.Status == api.EvalStatusBlocked {
+			in.Blocked = other
+		}
+	}
+	return reconcile.Compute(in)
+}
+
+// Apply writes what was decided about an evaluation.
+func Apply(tx *state.Txn, changes reconcile.Changes) {
+	for _, d := range changes.Deployments {
+		tx.PutDeployment(d)
+		if changes.Stable && d.Status == api.DeploymentStatusSuccessful {
+			tx.MarkStable(d.Namespace, d.JobID, d.JobVersion, true)
+		}
+	}
+	for _, a := range slices.Concat(changes.Update, changes.Place) {
+		tx.PutAlloc(a)
+	}
+	for _, eval := range append(changes.Evals, changes.Eval) {
+		tx.PutEval(eval)
+	}
+}
+
+// Deployment gathers what the fate of a deployment depends on.
+func (c Clock) Deployment(tx *state.Txn, d *api.Deployment) reconcile.ProgressInput {
+	return reconcile.ProgressInput{
+		Now: c.Now(), NewID: c.NewID, Deployment: d, SameSpec: state.SameSpec,
+		Job:      tx.Job(nil, d.Namespace, d.JobID),
+		Versions: tx.Versions(nil, d.Namespace, d.JobID),
+		Allocs:   tx.AllocsByDeployment(nil, d.ID),
+	}
+}
+
+// ApplyDeployment writes what was decided about a deployment. The version that
+// the job goes back to and the evaluation are part of the same write.
+// (Nomad: W6.)
+func ApplyDeployment(tx *state.Txn, d *api.Deployment, changes reconcile.ProgressChanges) {
+	if changes.Deployment != nil {
+		tx.PutDeployment(changes.Deployment)
+	}
+	for _, a := range changes.Update {
+		tx.PutAlloc(a)
+	}
+	if changes.RevertTo != nil {
+		if job := tx.RevertJob(d.Namespace, d.JobID, *changes.RevertTo, true); job != nil && changes.Eval != nil {
+			changes.Eval.JobModifyIndex = *job.JobModifyIndex
+		}
+	}
+	if changes.Eval != nil {
+		tx.PutEval(changes.Eval)
+	}
+}

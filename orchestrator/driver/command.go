@@ -1,0 +1,122 @@
+//go:build unix
+
+package driver
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// markerName is the environment variable by which the descendants of a task are found, whatever they did to their
+// parentage and session.
+const markerName = "OSTRO_TASK_KEY"
+
+func marker(key string) string { return markerName + "=" + key }
+
+// command builds the process of a raw_exec task, in a session of its own.
+func command(t Task) (*exec.Cmd, error) {
+	conf, err := decodeRawExec(t.Config)
+	if err != nil {
+		return nil, err
+	}
+	path, err := findCommand(t.Dir, conf.Command, t.Env)
+	if err != nil {
+		return nil, err
+	}
+	cmd := &exec.Cmd{
+		Path:        path,
+		Args:        append([]string{path}, conf.Args...),
+		Env:         t.Env,
+		Dir:         t.Dir,
+		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
+	}
+	if conf.WorkDir != "" {
+		cmd.Dir = conf.WorkDir
+		if !filepath.IsAbs(cmd.Dir) {
+			cmd.Dir = filepath.Join(t.Dir, cmd.Dir)
+		}
+	}
+	if t.User != "" {
+		if cmd.SysProcAttr.Credential, err = credential(t.User); err != nil {
+			return nil, err
+		}
+	}
+	return cmd, nil
+}
+
+// findCommand looks for the command as Nomad does: in the task's local folder, in the task's folder, as an absolute
+// path, and on the task's PATH. A file that came without its executable bit gets it.
+func findCommand(dir, name string, env []string) (string, error) {
+	candidates := []string{filepath.Join(dir, "local", name), filepath.Join(dir, name)}
+	if filepath.IsAbs(name) {
+		candidates = append(candidates, name)
+	} else if !strings.Contains(name, "/") {
+		for _, p := range filepath.SplitList(lookupEnv(env, "PATH")) {
+			if filepath.IsAbs(p) {
+				candidates = append(candidates, filepath.Join(p, name))
+			}
+		}
+	}
+	for i, path := range candidates {
+		info, err := os.Stat(path)
+		if err != nil || info.IsDir() {
+			continue
+		}
+		mode := info.Mode().Perm()
+		if mode&0o111 == 0 && i < 2 {
+			if err := os.Chmod(path, mode|0o555); err != nil {
+				return "", fmt.Errorf("make %q executable: %w", path, err)
+			}
+		}
+		return path, nil
+	}
+	return "", fmt.Errorf("binary %q could not be found", name)
+}
+
+func lookupEnv(env []string, key string) string {
+	value := ""
+	for _, kv := range env {
+		if v, ok := strings.CutPrefix(kv, key+"="); ok {
+			value = v
+		}
+	}
+	return value
+}
+
+// credential finds the user and group IDs of a user name or numeric user ID.
+func credential(name string) (*syscall.Credential, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		if u, err = user.LookupId(name); err != nil {
+			return nil, fmt.Errorf("user %q is not known on this machine", name)
+		}
+	}
+	uid, err := strconv.ParseUint(u.Uid, 10, 32)
+	if err != nil {
+		return nil, fmt.Errorf("user %q: %w", name, err)
+	}
+	gid, err := strconv.ParseUint(u.Gid, 10, 32)
+	if err != nil {
+		return nil, fmt.Errorf("user %q: %w", name, err)
+	}
+	if int(uid) == os.Geteuid() {
+		return nil, nil // setting one's own groups again is a privilege too
+	}
+	cred := &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	ids, err := u.GroupIds()
+	if err != nil {
+		return nil, fmt.Errorf("groups of user %q: %w", name, err)
+	}
+	for _, id := range ids {
+		if g, err := strconv.ParseUint(id, 10, 32); err == nil {
+			cred.Groups = append(cred.Groups, uint32(g))
+		}
+	}
+	return cred, nil
+}

@@ -1,0 +1,83 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrUnknownTask is returned for a task ID that the driver has never started, or has forgotten.
+var ErrUnknownTask = errors.New("unknown task")
+
+// A Driver runs tasks of one kind. All methods are safe for concurrent use.
+type Driver interface {
+	// Start starts t and returns when it runs. Starting an ID that was started before changes nothing and is no
+	// error, so a start whose answer was lost is simply repeated. Errors are final unless they are Recoverable.
+	Start(ctx context.Context, t Task) error
+
+	// Wait blocks until the task has ended, also if that was before the agent's own start.
+	Wait(ctx context.Context, id string) (Exit, error)
+
+	// Signal sends the named signal ("SIGHUP") to the task.
+	Signal(ctx context.Context, id, signal string) error
+
+	// Stop sends the named signal ("" is the driver's own), waits up to timeout, then kills every process of the
+	// task. It returns when none is left. The stop goes on when ctx or the agent ends.
+	Stop(ctx context.Context, id, signal string, timeout time.Duration) error
+
+	// Forget drops what is known of an ended task.
+	Forget(ctx context.Context, id string) error
+
+	// List returns the IDs of all tasks that are known, running or ended, in no order.
+	List(ctx context.Context) ([]string, error)
+}
+
+// A Task is all that a driver needs to know to start a task. Everything in it is interpolated.
+type Task struct {
+	ID     string         // names this one start of the task, for ever
+	Dir    string         // absolute path of the task's folder, its working directory
+	Config map[string]any // the task's config block
+	Env    []string       // the whole environment, "KEY=value"
+	User   string         // name or numeric ID; "" is the agent's own
+	Logs   Logs
+}
+
+// Logs says where a task's output goes: Dir/Name.stdout.0, Dir/Name.stderr.0, then .1 and so on.
+type Logs struct {
+	Dir         string // absolute path
+	Name        string // the task's name
+	MaxFiles    int    // per stream; the oldest beyond it are removed
+	MaxFileSize int64  // bytes
+	Disabled    bool   // the output is thrown away
+}
+
+// Exit tells how a task ended.
+type Exit struct {
+	Code      int       // exit code; 128 + Signal when a signal ended it
+	Signal    int       // 0 when it ended by itself
+	OOMKilled bool      // ended for lack of memory
+	Message   string    // why there is no better answer, for example that nobody saw the exit code
+	At        time.Time // when it ended, or was seen to have ended
+}
+
+// Successful reports whether the task ended by itself with exit code 0.
+func (e Exit) Successful() bool { return e.Code == 0 && e.Signal == 0 && e.Message == "" }
+
+// recoverable marks errors that another attempt may cure.
+type recoverable struct{ error }
+
+func (r recoverable) Unwrap() error { return r.error }
+
+// Recoverable marks err as one that another attempt may cure, so that the restart policy decides.
+func Recoverable(err error) error {
+	if err == nil {
+		return nil
+	}
+	return recoverable{err}
+}
+
+// IsRecoverable reports whether err, or one that it wraps, is marked by [Recoverable].
+func IsRecoverable(err error) bool {
+	_, ok := errors.AsType[recoverable](err)
+	return ok
+}

@@ -1,0 +1,26 @@
+//go:build unix
+
+package driver
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// signalNumber returns the signal of a name like "SIGHUP" or "hup". "" is SIGINT (Nomad: raw_exec's kill signal).
+func signalNumber(name string) (syscall.Signal, error) {
+	if name == "" {
+		return syscall.SIGINT, nil
+	}
+	full := strings.ToUpper(name)
+	if !strings.HasPrefix(full, "SIG") {
+		full = "SIG" + full
+	}
+	if sig := unix.SignalNum(full); sig != 0 {
+		return sig, nil
+	}
+	return 0, fmt.Errorf("signal %q is not known", name)
+}

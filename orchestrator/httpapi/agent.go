@@ -1,0 +1,104 @@
+package httpapi
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+
+	"github.com/hashicorp/nomad/api"
+)
+
+// agentSelf says what `nomad agent-info` and the hints of the command line
+// read; UI hints are off. (Nomad.)
+func (s *server) agentSelf(*request) (any, error) {
+	host, port := s.hostPort()
+	return map[string]any{
+		"config": map[string]any{
+			"Region": s.Region, "Datacenter": s.Datacenter, "NodeName": nodeName(), "BindAddr": host,
+			"ACL":            map[string]any{"Enabled": false},
+			"AdvertiseAddrs": map[string]any{"HTTP": s.Address, "RPC": s.Address, "Serf": s.Address},
+			"Addresses":      map[string]any{"HTTP": host, "RPC": host, "Serf": host},
+			"Ports":          map[string]any{"HTTP": port, "RPC": port, "Serf": port},
+			"Client":         map[string]any{"Enabled": true},
+			"Server":         map[string]any{"Enabled": true},
+			"UI":             map[string]any{"Enabled": true, "ShowCLIHints": false},
+			"Version":        s.versionInfo(),
+		},
+		"member": s.member(),
+		"stats": map[string]any{
+			"nomad": map[string]any{
+				"server": "true", "leader": "true", "leader_addr": s.Address, "bootstrap": "true",
+				"known_regions": "1", "version": s.Version,
+			},
+			"client": map[string]any{"node_id": s.firstNode()},
+			"raft":   map[string]any{"applied_index": strconv.FormatUint(s.Store.Snapshot().Index(), 10), "state": "Leader"},
+		},
+	}, nil
+}
+
+func (s *server) versionInfo() map[string]any {
+	return map[string]any{"Version": s.Version, "VersionPrerelease": "", "VersionMetadata": "", "Revision": ""}
+}
+
+func (s *server) hostPort() (string, int) {
+	host, text, err := net.SplitHostPort(s.Address)
+	if err != nil {
+		return s.Address, 0
+	}
+	port, _ := strconv.Atoi(text)
+	return host, port
+}
+
+func (s *server) firstNode() string {
+	for _, node := range s.Store.Snapshot().Nodes(nil) {
+		return node.ID
+	}
+	return ""
+}
+
+func nodeName() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "localhost"
+	}
+	return name
+}
+
+func (s *server) agentHealth(*request) (any, error) {
+	ok := map[string]any{"message": "ok", "ok": true}
+	return map[string]any{"client": ok, "server": ok}, nil
+}
+
+func (s *server) agentMembers(*request) (any, error) {
+	return map[string]any{
+		"Members": []any{s.member()}, "ServerDC": s.Datacenter, "ServerName": nodeName(), "ServerRegion": s.Region,
+	}, nil
+}
+
+// member is the one server that there is.
+func (s *server) member() map[string]any {
+	host, port := s.hostPort()
+	return map[string]any{
+		"Name": fmt.Sprintf("%s.%s", nodeName(), s.Region), "Addr": host, "Port": port, "Status": "alive",
+		"ProtocolMin": 1, "ProtocolMax": 5, "ProtocolCur": 2, "DelegateMin": 2, "DelegateMax": 5, "DelegateCur": 4,
+		"Tags": map[string]string{
+			"role": "nomad", "region": s.Region, "dc": s.Datacenter, "build": s.Version, "id": s.id,
+			"port": strconv.Itoa(port), "rpc_addr": host, "bootstrap": "1", "expect": "1", "vsn": "1", "raft_vsn": "3",
+		},
+	}
+}
+
+func (s *server) leader(*request) (any, error) { return s.Address, nil }
+
+func (s *server) peers(*request) (any, error) { return []string{s.Address}, nil }
+
+func (s *server) regions(*request) (any, error) { return []string{s.Region}, nil }
+
+func (s *server) namespaces(*request) (any, error) {
+	return answer{value: []*api.Namespace{defaultNamespace()}, index: s.Store.Snapshot().Index()}, nil
+}
+
+func defaultNamespace() *api.Namespace {
+	return &api.Namespace{Name: api.DefaultNamespace, Description: "Default shared namespace", CreateIndex: 1, ModifyIndex: 1}
+}

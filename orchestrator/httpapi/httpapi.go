@@ -1,0 +1,56 @@
+package httpapi
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"ostro/orchestrator/decide"
+	"ostro/orchestrator/runner"
+	"ostro/orchestrator/state"
+)
+
+// Config is what the API answers from.
+type Config struct {
+	// Store holds the state.
+	Store *state.Store
+	// Runner gives the runner of a node, or nil for a node that is not ours.
+	Runner func(nodeID string) *runner.Runner
+	// Region, Datacenter and Version are what the agent says of itself.
+	Region, Datacenter, Version string
+	// Address is the HOST:PORT on which the API is served.
+	Address string
+	// Token, when set, is what every request has to bear.
+	Token string
+	// Clock gives times and IDs.
+	Clock decide.Clock
+	// Log hears of what goes wrong on our side; nothing by default.
+	Log *slog.Logger
+}
+
+// server holds what the handlers share. It is constant after New.
+type server struct {
+	Config
+	id string
+}
+
+// New gives the handler of the whole API.
+func New(c Config) http.Handler {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &server{Config: c, id: c.Clock.NewID()}
+	mux := http.NewServeMux()
+	for _, routes := range []map[string]route{s.routes(), unsupportedRoutes()} {
+		for path, route := range routes {
+			mux.Handle(path, s.adapt(route))
+		}
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) })
+	return s.guard(mux)
+}
+
+// isOurRegion tells whether a request is for us; one that names no region is.
+func (s *server) isOurRegion(name string) bool {
+	return name == "" || name == s.Region || strings.EqualFold(name, s.Region)
+}

@@ -1,0 +1,56 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/hashicorp/nomad/api"
+)
+
+// schedulerConfig is what the scheduler here does; it cannot be changed.
+func (s *server) schedulerConfig(*request) (any, error) {
+	config := &api.SchedulerConfiguration{SchedulerAlgorithm: api.SchedulerAlgorithmBinpack, CreateIndex: 2, ModifyIndex: 2}
+	reply := api.SchedulerConfigurationResponse{SchedulerConfig: config}
+	reply.LastIndex, reply.KnownLeader = config.ModifyIndex, true
+	return answer{value: reply, index: config.ModifyIndex}, nil
+}
+
+// systemGC answers; what has ended is kept.
+func (s *server) systemGC(*request) (any, error) { return struct{}{}, nil }
+
+// reconcileSummaries has nothing to do: summaries are counted anew each time.
+func (s *server) reconcileSummaries(*request) (any, error) { return struct{}{}, nil }
+
+// enterprise answers for what only Nomad Enterprise has. (Nomad: the text.)
+func (s *server) enterprise(*request) (any, error) {
+	return nil, fail(http.StatusNotImplemented, "Nomad Enterprise only endpoint")
+}
+
+// license is no content: there is none. (Nomad.)
+func (s *server) license(*request) (any, error) {
+	return stream(func(w http.ResponseWriter) error {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}), nil
+}
+
+// nothing answers for kinds of things of which there are none here.
+func (s *server) nothing(*request) (any, error) {
+	return answer{value: []struct{}{}, index: s.Store.Snapshot().Index()}, nil
+}
+
+func (s *server) readNamespace(r *request) (any, error) {
+	if r.id() != api.DefaultNamespace {
+		return nil, missing("Namespace not found", s.Store.Snapshot().Index())
+	}
+	return answer{value: defaultNamespace(), index: s.Store.Snapshot().Index()}, nil
+}
+
+func (s *server) nodePools(*request) (any, error) {
+	pools := []*api.NodePool{
+		{Name: api.NodePoolAll, Description: "Node pool with all nodes in the cluster.", CreateIndex: 1, ModifyIndex: 1},
+		{Name: api.NodePoolDefault, Description: "Default node pool.", CreateIndex: 1, ModifyIndex: 1},
+	}
+	return answer{value: pools, index: s.Store.Snapshot().Index()}, nil
+}
+
+func (s *server) agentServers(*request) (any, error) { return []string{s.Address}, nil }

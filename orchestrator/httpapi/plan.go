@@ -1,0 +1,75 @@
+package httpapi
+
+import (
+	"fmt"
+
+	"github.com/hashicorp/nomad/api"
+
+	"ostro/orchestrator/jobdiff"
+	"ostro/orchestrator/state"
+)
+
+// planJob does what a registration and its evaluation would do, tells about it,
+// and forgets it. (Nomad: R5.)
+func (s *server) planJob(r *request) (any, error) {
+	req := api.JobPlanRequest{}
+	if err := decode(r, &req); err != nil {
+		return nil, err
+	}
+	switch {
+	case req.Job == nil:
+		return nil, badRequest("Job must be specified")
+	case req.Job.ID == nil:
+		return nil, badRequest("Job must have a valid ID")
+	case *req.Job.ID != r.id():
+		return nil, badRequest("Job ID does not match")
+	}
+	if err := refuseNulls(req.Job); err != nil {
+		return nil, err
+	}
+	if err := s.canonicalize(r, req.Job); err != nil {
+		return nil, err
+	}
+	warnings, err := s.validate(req.Job)
+	if err != nil {
+		return nil, err
+	}
+	reply := api.JobPlanResponse{
+		Warnings: warnings, Annotations: &api.PlanAnnotations{DesiredTGUpdates: map[string]*api.DesiredUpdates{}},
+	}
+	if req.Job.IsPeriodic() && !*req.Job.Stop {
+		if reply.NextPeriodicLaunch, err = req.Job.Periodic.Next(s.Clock.Now()); err != nil {
+			return nil, fmt.Errorf("find the next launch: %w", err)
+		}
+	}
+	err = s.Store.Try(func(tx *state.Txn) error { return s.plan(tx, req, &reply) })
+	return answer{value: reply, index: s.Store.Snapshot().Index()}, err
+}
+
+func (s *server) plan(tx *state.Txn, req api.JobPlanRequest, reply *api.JobPlanResponse) error {
+	old := tx.Job(nil, *req.Job.Namespace, *req.Job.ID)
+	if old != nil {
+		reply.JobModifyIndex = *old.JobModifyIndex
+	}
+	if req.Diff {
+		diff, err := jobdiff.Jobs(old, req.Job, true)
+		if err != nil {
+			return err
+		}
+		reply.Diff = diff
+	}
+	_, eval, err := s.putJob(tx, api.JobRegisterRequest{Job: req.Job})
+	if err != nil || eval == nil {
+		return err
+	}
+	eval.AnnotatePlan = true
+	tx.PutEval(eval)
+	changes := s.Clock.Evaluation(tx, eval)
+	reply.Annotations.DesiredTGUpdates = changes.Desired
+	reply.FailedTGAllocs = changes.Eval.FailedTGAllocs
+	reply.CreatedEvals = changes.Evals
+	if reply.Diff != nil {
+		jobdiff.Annotate(reply.Diff, changes.Desired)
+	}
+	return nil
+}

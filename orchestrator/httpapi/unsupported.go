@@ -1,0 +1,39 @@
+package httpapi
+
+import "net/http"
+
+// unsupported answers for a part of Nomad's API that is not here.
+func unsupported(what string) handler {
+	return func(*request) (any, error) {
+		return nil, fail(http.StatusNotImplemented, "%s is not supported by this agent", what)
+	}
+}
+
+// unsupportedRoutes are the paths of Nomad's API that are known and not
+// answered, so that nobody takes a missing feature for a mistyped path.
+func unsupportedRoutes() map[string]route {
+	routes := map[string]route{}
+	for what, paths := range map[string][]string{
+		"job dispatch":             {"/v1/job/{id}/dispatch"},
+		"a periodic launch":        {"/v1/job/{id}/periodic/force"},
+		"a job version tag":        {"/v1/job/{id}/versions/{tag}/tag"},
+		"a job action":             {"/v1/job/{id}/actions", "/v1/job/{id}/action"},
+		"the list of job statuses": {"/v1/jobs/statuses"},
+		"service discovery":        {"/v1/services", "/v1/service/{name}", "/v1/service/{name}/{id}", "/v1/job/{id}/services", "/v1/allocation/{id}/services"},
+		"a node drain":             {"/v1/node/{id}/drain", "/v1/node/{id}/purge", "/v1/node/{id}/evaluate"},
+		"node metadata":            {"/v1/client/metadata"},
+		"exec into an allocation":  {"/v1/client/allocation/{id}/exec"},
+		"the event stream":         {"/v1/event/stream"},
+		"the agent's log":          {"/v1/agent/monitor"},
+		"metrics":                  {"/v1/metrics"},
+		"fuzzy search":             {"/v1/search/fuzzy"},
+		"variables":                {"/v1/vars", "/v1/var/{path...}"},
+		"access control lists":     {"/v1/acl/{path...}"},
+	} {
+		for _, path := range paths {
+			h := unsupported(what)
+			routes[path] = route{get: h, put: h, delete: h}
+		}
+	}
+	return routes
+}

@@ -1,0 +1,36 @@
+package orchestrator
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+// keys open the S3 store. They are made once and kept beside it.
+type keys struct{ Access, Secret string }
+
+func loadKeys(path string) (keys, error) {
+	text, err := os.ReadFile(path)
+	if err == nil {
+		var k keys
+		if err := json.Unmarshal(text, &k); err != nil {
+			return keys{}, fmt.Errorf("read the S3 keys in %s: %w", path, err)
+		}
+		return k, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return keys{}, fmt.Errorf("read the S3 keys: %w", err)
+	}
+	k := keys{Access: "OSTRO" + rand.Text()[:15], Secret: rand.Text()}
+	text, err = json.Marshal(k)
+	if err != nil {
+		return keys{}, fmt.Errorf("encode the S3 keys: %w", err)
+	}
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		return keys{}, fmt.Errorf("keep the S3 keys: %w", err)
+	}
+	return k, nil
+}

@@ -1,0 +1,261 @@
+package orchestrator
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-memdb"
+	"github.com/hashicorp/nomad/api"
+
+	"ostro/orchestrator/decide"
+	"ostro/orchestrator/reconcile"
+	"ostro/orchestrator/runner"
+	"ostro/orchestrator/state"
+)
+
+// loop turns pending evaluations into decisions, watches deployments, and
+// hands allocations to the runners. It is the one writer of decisions.
+type loop struct {
+	loopConfig
+	store *state.Store
+
+	mu    sync.Mutex
+	dirty dirty
+	wake  chan struct{}
+
+	// timers say when an evaluation or a deployment is to be looked at again.
+	// Only the loop's own goroutine touches them.
+	timers map[string]time.Time
+
+	running sync.WaitGroup
+	ctx     context.Context
+	cancel  context.CancelFunc
+}
+
+type loopConfig struct {
+	log     *slog.Logger
+	clock   decide.Clock
+	runners map[string]*runner.Runner
+}
+
+// dirty is what changed since the loop last looked.
+type dirty struct {
+	evals, deployments, nodes map[string]bool
+	// capacity says that something may have become free.
+	capacity bool
+}
+
+func newDirty() dirty {
+	return dirty{evals: map[string]bool{}, deployments: map[string]bool{}, nodes: map[string]bool{}}
+}
+
+func (t dirty) empty() bool {
+	return len(t.evals) == 0 && len(t.deployments) == 0 && len(t.nodes) == 0 && !t.capacity
+}
+
+func newLoop(c loopConfig) *loop {
+	return &loop{loopConfig: c, dirty: newDirty(), wake: make(chan struct{}, 1), timers: map[string]time.Time{}}
+}
+
+// begin looks at everything once, and from then on at what changes.
+func (l *loop) begin(ctx context.Context) {
+	l.ctx, l.cancel = context.WithCancel(ctx)
+	snap := l.store.Snapshot()
+	l.mu.Lock()
+	for _, eval := range snap.OpenEvals(nil, api.EvalStatusPending) {
+		l.dirty.evals[eval.ID] = true
+	}
+	for _, d := range snap.ActiveDeployments(nil) {
+		l.dirty.deployments[d.ID] = true
+	}
+	for id := range l.runners {
+		l.dirty.nodes[id] = true
+	}
+	l.dirty.capacity = true
+	l.mu.Unlock()
+	l.running.Go(l.run)
+}
+
+// end stops the loop: what it has not done waits in the state, and what the
+// nodes report is dropped.
+func (l *loop) end() {
+	if l.cancel != nil {
+		l.cancel()
+	}
+	l.running.Wait()
+}
+
+// committed notes what a write changed. It is called under the store's lock.
+func (l *loop) committed(_ uint64, changes state.Changes) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, change := range changes {
+		l.note(change)
+	}
+	if !l.dirty.empty() {
+		select {
+		case l.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (l *loop) note(change memdb.Change) {
+	switch after := change.After.(type) {
+	case *api.Evaluation:
+		if after.Status == api.EvalStatusPending {
+			l.dirty.evals[after.ID] = true
+		}
+	case *api.Deployment:
+		if state.Active(after) {
+			l.dirty.deployments[after.ID] = true
+		}
+	case *api.Node:
+		l.dirty.capacity = true
+	case *api.Allocation:
+		before, _ := change.Before.(*api.Allocation)
+		if before == nil || before.AllocModifyIndex != after.AllocModifyIndex {
+			l.dirty.nodes[after.NodeID] = true
+		}
+		if before != nil && reconcile.Terminal(after) && !reconcile.Terminal(before) {
+			l.dirty.capacity = true
+		}
+	case nil:
+		if gone, ok := change.Before.(*api.Allocation); ok {
+			l.dirty.nodes[gone.NodeID] = true
+		}
+	}
+}
+
+func (l *loop) run() {
+	for {
+		l.pass()
+		timer := time.NewTimer(l.untilNext())
+		select {
+		case <-l.ctx.Done():
+			timer.Stop()
+			return
+		case <-l.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// idle is how long the loop sleeps when no time is set.
+const idle = time.Hour
+
+func (l *loop) untilNext() time.Duration {
+	wait := idle
+	for _, at := range l.timers {
+		wait = min(wait, time.Until(at))
+	}
+	return max(wait, 0)
+}
+
+// pass does everything that is to be done, until nothing is left that can be
+// done now.
+func (l *loop) pass() {
+	for {
+		work := l.take()
+		if work.empty() {
+			return
+		}
+		if work.capacity {
+			l.unblock()
+		}
+		for _, eval := range l.pending(work.evals) {
+			l.evaluate(eval)
+		}
+		for id := range work.deployments {
+			l.progress(id)
+		}
+		for id := range work.nodes {
+			if r := l.runners[id]; r != nil {
+				r.Sync(l.store.Snapshot().AllocsByNode(nil, id))
+			}
+		}
+	}
+}
+
+// take gives what changed, and what has come due.
+func (l *loop) take() dirty {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	work := l.dirty
+	l.dirty = newDirty()
+	now := time.Now()
+	for id, at := range l.timers {
+		if !at.After(now) {
+			delete(l.timers, id)
+			work.capacity = work.capacity || id == unblockTimer
+			// A name that is no evaluation is a deployment, and the other way round.
+			work.evals[id], work.deployments[id] = true, true
+		}
+	}
+	return work
+}
+
+// pending sorts evaluations by priority and age, and puts off those that wait
+// for a time.
+func (l *loop) pending(ids map[string]bool) []*api.Evaluation {
+	snap := l.store.Snapshot()
+	var evals []*api.Evaluation
+	for id := range ids {
+		eval := snap.Eval(nil, id)
+		if eval == nil || eval.Status != api.EvalStatusPending {
+			continue
+		}
+		if eval.WaitUntil.After(l.clock.Now()) {
+			l.timers[id] = eval.WaitUntil
+			continue
+		}
+		evals = append(evals, eval)
+	}
+	slices.SortFunc(evals, func(a, b *api.Evaluation) int {
+		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.CreateIndex, b.CreateIndex))
+	})
+	return evals
+}
+
+// update writes; what cannot be written is tried again in a while.
+func (l *loop) update(what, id string, fn func(*state.Txn)) {
+	_, err := l.store.Update(func(tx *state.Txn) error {
+		fn(tx)
+		return nil
+	})
+	if err != nil {
+		l.log.Error("cannot "+what, "id", id, "error", err)
+		l.timers[id] = time.Now().Add(time.Second)
+	}
+}
+
+// evaluate lets reconcile decide, and writes what it decided. It decides
+// within the write, on the state that it changes: no decision is ever stale.
+func (l *loop) evaluate(eval *api.Evaluation) {
+	l.update("evaluate a job", eval.ID, func(tx *state.Txn) {
+		decide.Apply(tx, l.clock.Evaluation(tx, eval))
+	})
+}
+
+// unblockTimer is the name under which a look for capacity is tried again.
+const unblockTimer = "capacity"
+
+// unblock gives every evaluation that waits for capacity another try.
+func (l *loop) unblock() {
+	if len(l.store.Snapshot().OpenEvals(nil, api.EvalStatusBlocked)) == 0 {
+		return
+	}
+	l.update("unblock evaluations", unblockTimer, func(tx *state.Txn) {
+		for _, blocked := range tx.OpenEvals(nil, api.EvalStatusBlocked) {
+			eval := *blocked
+			eval.Status, eval.StatusDescription = api.EvalStatusPending, ""
+			eval.ModifyTime = l.clock.Now().UnixNano()
+			tx.PutEval(&eval)
+		}
+	})
+}

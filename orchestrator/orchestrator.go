@@ -1,0 +1,227 @@
+package orchestrator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/hashicorp/nomad/api"
+
+	"ostro/orchestrator/blob"
+	"ostro/orchestrator/decide"
+	"ostro/orchestrator/httpapi"
+	"ostro/orchestrator/runner"
+	"ostro/orchestrator/state"
+)
+
+// Config says how an orchestrator runs. The zero value of a field that is not
+// marked as needed has a default.
+type Config struct {
+	// Listen is the address of the API, "127.0.0.1:4646" by default; port 0
+	// takes a free one.
+	Listen string
+	// DataDir holds everything that outlives the process. Needed.
+	DataDir string
+	// Supervisor is the command line that runs driver.Supervise. Needed.
+	Supervisor []string
+	// Nodes is the number of client nodes, 1 by default.
+	Nodes int
+	// Region and Datacenter are "global" and "dc1" by default.
+	Region, Datacenter string
+	// Token, when set, is what every request has to bear.
+	Token string
+	// Version is what the API reports as the version of the agent.
+	Version string
+	// Log hears of what goes wrong; nothing by default.
+	Log *slog.Logger
+}
+
+// Orchestrator is a running one.
+type Orchestrator struct {
+	conf    Config
+	store   *state.Store
+	blobs   *blob.Store
+	runners map[string]*runner.Runner
+	loop    *loop
+
+	api, s3     *http.Server
+	addr        string
+	credentials S3
+
+	cancel  context.CancelFunc
+	serving chan error
+}
+
+// S3 is how to reach the orchestrator's own S3-compatible store.
+type S3 struct{ Endpoint, AccessKey, SecretKey string }
+
+// Start brings up the state in c.DataDir, takes up the tasks that run from
+// before, and serves. It returns when the API answers; ctx bounds only the
+// start. A port that is taken is an error.
+func Start(ctx context.Context, c Config) (*Orchestrator, error) {
+	o := &Orchestrator{conf: c.withDefaults(), runners: map[string]*runner.Runner{}, serving: make(chan error, 2)}
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	o.cancel = cancel
+	if err := o.start(ctx, running); err != nil {
+		return nil, errors.Join(err, o.Close())
+	}
+	return o, nil
+}
+
+func (c Config) withDefaults() Config {
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:4646"
+	}
+	if c.Nodes == 0 {
+		c.Nodes = 1
+	}
+	if c.Region == "" {
+		c.Region = api.GlobalRegion
+	}
+	if c.Datacenter == "" {
+		c.Datacenter = "dc1"
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func (o *Orchestrator) start(ctx, running context.Context) error {
+	listener, err := net.Listen("tcp", o.conf.Listen)
+	if err != nil {
+		return fmt.Errorf("listen for the API: %w", err)
+	}
+	o.addr = listener.Addr().String()
+	if err := o.openStores(); err != nil {
+		listener.Close()
+		return err
+	}
+	if err := o.serveBlobs(); err != nil {
+		listener.Close()
+		return err
+	}
+	if err := o.startNodes(ctx); err != nil {
+		listener.Close()
+		return err
+	}
+	o.loop.begin(running)
+	o.api = &http.Server{Handler: o.handler(), ReadHeaderTimeout: 10 * time.Second}
+	go func() { o.serving <- o.api.Serve(listener) }()
+	return nil
+}
+
+// openStores opens the state first: its lock keeps a second process out.
+func (o *Orchestrator) openStores() error {
+	o.loop = newLoop(loopConfig{log: o.conf.Log, clock: clock(), runners: o.runners})
+	store, err := state.Open(state.Config{Dir: filepath.Join(o.conf.DataDir, "server"), Committed: o.loop.committed})
+	if err != nil {
+		return err
+	}
+	o.store, o.loop.store = store, store
+	keys, err := loadKeys(filepath.Join(o.conf.DataDir, "s3.keys"))
+	if err != nil {
+		return err
+	}
+	o.credentials = S3{AccessKey: keys.Access, SecretKey: keys.Secret}
+	o.blobs, err = blob.Open(blob.Config{
+		Dir: filepath.Join(o.conf.DataDir, "s3"), AccessKey: keys.Access, SecretKey: keys.Secret, Log: o.conf.Log,
+	})
+	if err != nil {
+		return fmt.Errorf("open the S3 store: %w", err)
+	}
+	return nil
+}
+
+// serveBlobs puts the S3 store beside the API, on a port of its own on the
+// loopback interface.
+func (o *Orchestrator) serveBlobs() error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("listen for S3: %w", err)
+	}
+	o.credentials.Endpoint = "http://" + listener.Addr().String()
+	o.s3 = &http.Server{Handler: o.blobs.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	go func() { o.serving <- o.s3.Serve(listener) }()
+	return nil
+}
+
+func (o *Orchestrator) handler() http.Handler {
+	return httpapi.New(httpapi.Config{
+		Store: o.store, Runner: func(nodeID string) *runner.Runner { return o.runners[nodeID] },
+		Region: o.conf.Region, Datacenter: o.conf.Datacenter, Version: o.conf.Version, Address: o.addr,
+		Token: o.conf.Token, Clock: clock(), Log: o.conf.Log,
+	})
+}
+
+// clock is the world's time and chance, for everything that may not ask for it.
+func clock() decide.Clock { return decide.Clock{Now: time.Now, NewID: uuid.NewString} }
+
+// Addr is the HOST:PORT of the API.
+func (o *Orchestrator) Addr() string { return o.addr }
+
+// S3 tells how to reach the store of artifacts.
+func (o *Orchestrator) S3() S3 { return o.credentials }
+
+// CreateBucket makes a bucket in the store of artifacts, if it is not there.
+func (o *Orchestrator) CreateBucket(name string) error { return o.blobs.CreateBucket(name) }
+
+// Wait returns when ctx ends, or with the error that keeps the orchestrator
+// from serving.
+func (o *Orchestrator) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-o.serving:
+		return fmt.Errorf("serve: %w", err)
+	}
+}
+
+// Stop ends all tasks and then the orchestrator. The jobs stay: the next start
+// runs their tasks again.
+func (o *Orchestrator) Stop(ctx context.Context) error {
+	o.loop.end()
+	var errs []error
+	for id, r := range o.runners {
+		// The loop may not have told the node yet what it runs, and what is not
+		// known cannot be ended.
+		r.Sync(o.store.Snapshot().AllocsByNode(nil, id))
+		errs = append(errs, r.Stop(ctx))
+		delete(o.runners, id)
+	}
+	if err := o.loop.giveUpAllocs(); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(append(errs, o.Close())...)
+}
+
+// Close ends the orchestrator and leaves the tasks running: the next start
+// takes them up.
+func (o *Orchestrator) Close() error {
+	o.cancel()
+	var errs []error
+	for _, server := range []*http.Server{o.api, o.s3} {
+		if server != nil {
+			errs = append(errs, server.Close())
+		}
+	}
+	if o.loop != nil {
+		o.loop.end()
+	}
+	for _, r := range o.runners {
+		errs = append(errs, r.Detach())
+	}
+	if o.blobs != nil {
+		errs = append(errs, o.blobs.Close())
+	}
+	if o.store != nil {
+		errs = append(errs, o.store.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,183 @@
+package reconcile
+
+import (
+	"slices"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+)
+
+// soon is how much too early a replacement may be. (Nomad: S2, due within one
+// second is due now.)
+const soon = time.Second
+
+// keptEvents is how many replacements the tracker of an allocation remembers
+// when the policy is unlimited: enough to count any sensible series of delays.
+const keptEvents = 16
+
+// replaceNow tells whether a failed allocation is to be replaced at once.
+func (g *group) replaceNow(a *api.Allocation) bool {
+	if a.ClientStatus != api.AllocClientStatusFailed || a.DesiredStatus != api.AllocDesiredStatusRun {
+		return false
+	}
+	if forced := a.DesiredTransition.Reschedule; forced == nil || !*forced {
+		if g.deployment != nil && active(g.deployment) && a.DeploymentID == g.deployment.ID {
+			// The deployment decides about its own allocations. (Nomad: W4.)
+			return false
+		}
+	}
+	at, ok := RescheduleAt(a, g.spec.ReschedulePolicy, g.in.Now)
+	if !ok {
+		return false
+	}
+	// A follow-up evaluation that was waited for has come due.
+	if a.FollowupEvalID != "" && a.FollowupEvalID == g.in.Eval.ID {
+		return true
+	}
+	return !at.After(g.in.Now.Add(soon))
+}
+
+// replaceLater tells when a failed allocation is to be replaced, if later.
+func (g *group) replaceLater(a *api.Allocation) (time.Time, bool) {
+	if a.ClientStatus != api.AllocClientStatusFailed || a.DesiredStatus != api.AllocDesiredStatusRun || a.NextAllocation != "" {
+		return time.Time{}, false
+	}
+	if g.deployment != nil && active(g.deployment) && a.DeploymentID == g.deployment.ID {
+		if marked := a.DesiredTransition.Reschedule; marked == nil || !*marked {
+			return time.Time{}, false
+		}
+	}
+	at, ok := RescheduleAt(a, g.spec.ReschedulePolicy, g.in.Now)
+	return at, ok && at.After(g.in.Now.Add(soon))
+}
+
+// followUp makes the evaluations that replace failed allocations later.
+func (g *group) followUp() {
+	for a, at := range g.later {
+		if a.FollowupEvalID != "" && a.FollowupEvalID != g.in.Eval.ID {
+			continue
+		}
+		eval := g.newEval(TriggerReschedule)
+		eval.WaitUntil = at
+		eval.StatusDescription = ""
+		eval.PreviousEval = g.in.Eval.ID
+		g.out.Evals = append(g.out.Evals, eval)
+		g.change(a).FollowupEvalID = eval.ID
+	}
+}
+
+// waitsToReschedule tells whether an allocation that stays is to be replaced
+// later.
+func (g *group) waitsToReschedule() bool {
+	for a := range g.later {
+		if !g.stoppedNow(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// CanReschedule tells whether the policy lets a failed allocation be replaced
+// at all, now or later.
+func CanReschedule(a *api.Allocation, now time.Time) bool {
+	group := a.Job.LookupTaskGroup(a.TaskGroup)
+	if group == nil {
+		return false
+	}
+	_, ok := RescheduleAt(a, group.ReschedulePolicy, now)
+	return ok
+}
+
+// RescheduleAt tells when the policy lets a failed allocation be replaced.
+// (Nomad: S2.)
+func RescheduleAt(a *api.Allocation, policy *api.ReschedulePolicy, now time.Time) (time.Time, bool) {
+	if policy == nil || *a.Job.Type == api.JobTypeSystem || *a.Job.Type == api.JobTypeSysbatch {
+		return time.Time{}, false
+	}
+	if !*policy.Unlimited {
+		if *policy.Attempts == 0 || attemptsWithin(a, *policy.Interval, now) >= *policy.Attempts {
+			return time.Time{}, false
+		}
+	}
+	return failedAt(a, now).Add(rescheduleDelay(a, policy)), true
+}
+
+func attemptsWithin(a *api.Allocation, interval time.Duration, now time.Time) int {
+	n := 0
+	for _, e := range rescheduleEvents(a) {
+		if now.Sub(time.Unix(0, e.RescheduleTime)) < interval {
+			n++
+		}
+	}
+	return n
+}
+
+func rescheduleEvents(a *api.Allocation) []*api.RescheduleEvent {
+	if a.RescheduleTracker == nil {
+		return nil
+	}
+	return a.RescheduleTracker.Events
+}
+
+// failedAt is when the last task of an allocation ended.
+func failedAt(a *api.Allocation, now time.Time) time.Time {
+	var last time.Time
+	for _, state := range a.TaskStates {
+		if state.FinishedAt.After(last) {
+			last = state.FinishedAt
+		}
+	}
+	if last.IsZero() {
+		if a.ModifyTime == 0 {
+			return now
+		}
+		return time.Unix(0, a.ModifyTime)
+	}
+	return last
+}
+
+// rescheduleDelay is how long a failed allocation waits for its replacement.
+// It grows with the attempts, and starts again when one lived longer than the
+// greatest delay. (Nomad: S2.) An event bears no delay on the wire, so the
+// series is counted again from the events.
+func rescheduleDelay(a *api.Allocation, policy *api.ReschedulePolicy) time.Duration {
+	base, ceiling := *policy.Delay, *policy.MaxDelay
+	if *policy.DelayFunction == "constant" {
+		return base
+	}
+	events := rescheduleEvents(a)
+	var before time.Duration
+	delay := base
+	for i, e := range events {
+		born := time.Unix(0, e.RescheduleTime)
+		died := failedAt(a, born)
+		if i+1 < len(events) {
+			died = time.Unix(0, events[i+1].RescheduleTime).Add(-delay)
+		}
+		next := delay * 2
+		if *policy.DelayFunction == "fibonacci" {
+			next = delay + max(before, base*time.Duration(min(i, 1)))
+		}
+		before = delay
+		switch {
+		case next <= ceiling:
+			delay = next
+		case died.Sub(born) > ceiling:
+			before, delay = 0, base
+		default:
+			delay = ceiling
+		}
+	}
+	return delay
+}
+
+// trackReschedule gives the replacement of a failed allocation its history.
+func (c *computation) trackReschedule(a, previous *api.Allocation, policy *api.ReschedulePolicy) {
+	events := slices.Clone(rescheduleEvents(previous))
+	if n := len(events); policy != nil && *policy.Unlimited && n >= keptEvents {
+		events = events[n-keptEvents+1:]
+	}
+	a.RescheduleTracker = &api.RescheduleTracker{LastReschedule: "ok", Events: append(events, &api.RescheduleEvent{
+		RescheduleTime: c.in.Now.UnixNano(), PrevAllocID: previous.ID, PrevNodeID: previous.NodeID,
+	})}
+}

@@ -1,0 +1,352 @@
+package reconcile
+
+import (
+	"slices"
+
+	"github.com/hashicorp/nomad/api"
+)
+
+// serviceJob decides about a service or batch job.
+func (c *computation) serviceJob() {
+	c.eachGroup(func(spec *api.TaskGroup, allocs []*api.Allocation) bool {
+		g := &group{computation: c, spec: spec, name: *spec.Name, all: allocs}
+		return g.compute()
+	})
+}
+
+// eachGroup decides group by group, ends what belongs to groups that the job no
+// longer has, and completes the deployment when every group is done.
+func (c *computation) eachGroup(decide func(*api.TaskGroup, []*api.Allocation) (done bool)) {
+	groups := map[string][]*api.Allocation{}
+	for _, a := range c.in.Allocs {
+		groups[a.TaskGroup] = append(groups[a.TaskGroup], a)
+	}
+	done := true
+	for _, spec := range c.in.Job.TaskGroups {
+		done = decide(spec, groups[*spec.Name]) && done
+		delete(groups, *spec.Name)
+	}
+	for name, allocs := range groups {
+		c.stopLive(name, allocs)
+	}
+	c.completeDeployment(done)
+}
+
+// stopLive ends the allocations of a group that the job no longer has, or that
+// has a count of 0. (Nomad: C1.)
+func (c *computation) stopLive(name string, allocs []*api.Allocation) {
+	for _, a := range allocs {
+		if !Terminal(a) {
+			c.stop(a, descNotNeeded)
+			c.desired(name).Stop++
+		}
+	}
+}
+
+// group is the decision about one task group.
+type group struct {
+	*computation
+	spec *api.TaskGroup
+	name string
+	all  []*api.Allocation
+
+	buckets
+	inPlace, destructive []*api.Allocation
+	// same run this version already.
+	same []*api.Allocation
+	// canaries are the live ones of an unpromoted deployment; endedCanaries ask
+	// for the replacements of those that are not.
+	canaries      []*api.Allocation
+	endedCanaries []request
+}
+
+// compute decides about the group and tells whether nothing of it is left to do.
+func (g *group) compute() bool {
+	count := *g.spec.Count
+	if count == 0 {
+		g.stopLive(g.name, g.all)
+		return true
+	}
+	g.dropForeignCanaries()
+	g.buckets = g.classify(g.all)
+	g.followUp()
+	if g.canarying() {
+		g.setCanariesApart()
+	}
+	g.stopExcess(count)
+	g.sortUpdates()
+
+	wanted := g.missing(count)
+	state := g.groupDeployment(g.name)
+	canaries := g.canariesNeeded(state)
+	if state == nil {
+		g.startDeployment(len(wanted), canaries)
+	}
+	g.updateInPlace()
+	placed := g.placeCanaries(canaries)
+	ready := !g.paused() && !g.deploymentFailed() && !g.canarying()
+	placed = g.placeMissing(wanted, ready) && placed
+	exchanged := g.exchange(ready)
+	g.migrateDrained()
+	d := g.desired(g.name)
+	d.Ignore += uint64(len(g.same) + len(g.canaries))
+	return placed && exchanged && len(wanted) == 0 && len(g.inPlace) == 0 && canaries == 0 &&
+		len(g.migrate) == 0 && len(g.reschedule) == 0 && !g.waitsToReschedule()
+}
+
+// dropForeignCanaries stops canaries that nobody will promote: those of an
+// older deployment, and of one that failed. (Nomad: P7.)
+func (g *group) dropForeignCanaries() {
+	for _, a := range g.all {
+		if Terminal(a) || a.DeploymentStatus == nil || !a.DeploymentStatus.Canary {
+			continue
+		}
+		if g.deployment == nil || a.DeploymentID != g.deployment.ID || g.deploymentFailed() {
+			g.stop(a, descNotNeeded)
+			g.desired(g.name).Stop++
+		}
+	}
+}
+
+// canarying tells whether the group waits for a promotion.
+func (g *group) canarying() bool {
+	state := g.groupDeployment(g.name)
+	return state != nil && state.DesiredCanaries > 0 && !state.Promoted
+}
+
+// setCanariesApart takes the canaries out of the buckets: they stand beside the
+// count. Those that ended are replaced by canaries.
+func (g *group) setCanariesApart() {
+	var lost, failed []*api.Allocation
+	g.keep, g.canaries = g.splitCanaries(g.keep)
+	g.lost, lost = g.splitCanaries(g.lost)
+	g.reschedule, failed = g.splitCanaries(g.reschedule)
+	for _, a := range lost {
+		g.giveUp(a)
+		g.endedCanaries = append(g.endedCanaries, request{
+			group: g.spec, job: g.in.Job, name: a.Name, previous: a, canary: true, stopWhy: descLost,
+		})
+	}
+	for _, a := range failed {
+		g.endedCanaries = append(g.endedCanaries, request{
+			group: g.spec, job: g.in.Job, name: a.Name, previous: a, canary: true, stopWhy: descRescheduled, reschedule: true,
+		})
+	}
+}
+
+func (g *group) splitCanaries(allocs []*api.Allocation) (rest, canaries []*api.Allocation) {
+	for _, a := range allocs {
+		if slices.Contains(g.groupDeployment(g.name).PlacedCanaries, a.ID) {
+			canaries = append(canaries, a)
+		} else {
+			rest = append(rest, a)
+		}
+	}
+	return rest, canaries
+}
+
+// stopExcess ends allocations above the count: first the older namesakes of
+// promoted canaries, then those on their way to another node, then the highest
+// indexes. (Nomad: P6.)
+func (g *group) stopExcess(count int) {
+	excess := len(g.keep) + len(g.migrate) + len(g.reschedule) + len(g.lost) - count
+	take := func(list *[]*api.Allocation, when func(*api.Allocation) bool) {
+		for i := len(*list) - 1; i >= 0 && excess > 0; i-- {
+			a := (*list)[i]
+			if !when(a) {
+				continue
+			}
+			g.stop(a, descNotNeeded)
+			g.desired(g.name).Stop++
+			*list = slices.Delete(*list, i, i+1)
+			excess--
+		}
+	}
+	always := func(*api.Allocation) bool { return true }
+	g.dropLost(&excess)
+	take(&g.keep, g.namesakeOfCanary)
+	take(&g.migrate, always)
+	take(&g.reschedule, always)
+	take(&g.keep, always)
+}
+
+// dropLost gives up lost allocations; those above the count get no replacement.
+func (g *group) dropLost(excess *int) {
+	drop := min(max(*excess, 0), len(g.lost))
+	keep := len(g.lost) - drop
+	for _, a := range g.lost[:keep] {
+		g.giveUp(a)
+	}
+	for _, a := range g.lost[keep:] {
+		g.lose(a)
+	}
+	g.lost = g.lost[:keep]
+	*excess -= drop
+}
+
+func (g *group) namesakeOfCanary(a *api.Allocation) bool {
+	state := g.groupDeployment(g.name)
+	if state == nil || !state.Promoted || slices.Contains(state.PlacedCanaries, a.ID) {
+		return false
+	}
+	return slices.ContainsFunc(g.keep, func(other *api.Allocation) bool {
+		return other.Name == a.Name && slices.Contains(state.PlacedCanaries, other.ID)
+	})
+}
+
+// sortUpdates tells which of the kept allocations run another version, and
+// whether they can go on running while they take up this one. (Nomad: U1.)
+func (g *group) sortUpdates() {
+	for _, a := range g.keep {
+		switch {
+		case *a.Job.JobModifyIndex == *g.in.Job.JobModifyIndex:
+			g.same = append(g.same, a)
+		case NeedsExchange(a.Job, g.in.Job, g.name):
+			g.destructive = append(g.destructive, a)
+		case ended(a):
+			// A failed allocation that may not be rescheduled stays: the new
+			// version changes nothing for its tasks.
+			g.same = append(g.same, a)
+		case g.placer.fitsInPlace(a, g.spec):
+			g.inPlace = append(g.inPlace, a)
+		default:
+			g.destructive = append(g.destructive, a)
+		}
+	}
+}
+
+// canariesNeeded is how many canaries are still to be placed. (Nomad: P4.)
+func (g *group) canariesNeeded(state *api.DeploymentState) int {
+	u := strategy(g.in.Job, g.spec)
+	if u == nil || *u.Canary == 0 || len(g.destructive) == 0 || g.paused() || g.deploymentFailed() {
+		return 0
+	}
+	if state == nil {
+		return *u.Canary
+	}
+	if state.Promoted {
+		return 0
+	}
+	return max(state.DesiredCanaries-len(g.canaries), 0)
+}
+
+// startDeployment makes the group part of a deployment when this version is
+// new to it. (Nomad: C2.)
+func (g *group) startDeployment(missing, canaries int) {
+	u := strategy(g.in.Job, g.spec)
+	updates := len(g.inPlace) + len(g.destructive)
+	total := updates + missing
+	if u == nil || total == 0 || g.deploymentFailed() {
+		return
+	}
+	ran := slices.ContainsFunc(g.all, func(a *api.Allocation) bool { return sameVersion(a, g.in.Job) })
+	if ran && updates == 0 {
+		return
+	}
+	g.joinDeployment(g.name, newGroupDeployment(u, total, canaries))
+}
+
+func (g *group) updateInPlace() {
+	for _, a := range g.inPlace {
+		changed := g.change(a)
+		changed.Job = g.in.Job
+		changed.DesiredDescription = descInPlace
+		changed.EvalID = g.in.Eval.ID
+		changed.DeploymentStatus, changed.DeploymentID = nil, ""
+		g.enlist(changed, false)
+		g.desired(g.name).InPlaceUpdate++
+	}
+}
+
+// placeCanaries starts new allocations beside the old ones, under the names of
+// those that they are to replace.
+func (g *group) placeCanaries(n int) bool {
+	wanted := g.endedCanaries[:min(n, len(g.endedCanaries))]
+	old := slices.SortedFunc(slices.Values(g.destructive), byName)
+	taken := len(g.canaries) + len(wanted)
+	for _, index := range freeNames(n-len(wanted), g.keep, g.canaries) {
+		if taken < len(old) {
+			index = nameIndex(old[taken].Name)
+		}
+		taken++
+		wanted = append(wanted, request{group: g.spec, job: g.in.Job, name: allocName(*g.in.Job.ID, g.name, index), canary: true})
+	}
+	ok := true
+	for _, w := range wanted {
+		g.desired(g.name).Canary++
+		placed := g.place(w)
+		ok = ok && placed
+	}
+	return ok
+}
+
+// exchange replaces old allocations by new ones, in the order of their names
+// and as many at a time as the update strategy lets it. It tells whether none
+// is left. (Nomad: P1, P2.)
+func (g *group) exchange(ready bool) bool {
+	u := strategy(g.in.Job, g.spec)
+	old := slices.SortedFunc(slices.Values(g.destructive), byName)
+	n := 0
+	if ready {
+		n = min(len(old), g.limit(u, g.keep, g.canarying()))
+	}
+	for _, a := range old[:n] {
+		g.desired(g.name).DestructiveUpdate++
+		g.place(request{group: g.spec, job: g.in.Job, name: a.Name, previous: a, stopWhy: descUpdating})
+	}
+	g.desired(g.name).Ignore += uint64(len(old) - n)
+	return len(old) == 0
+}
+
+// migrateDrained moves allocations off nodes that are drained. (Nomad: S5.)
+func (g *group) migrateDrained() {
+	for _, a := range g.migrate {
+		g.desired(g.name).Migrate++
+		g.place(g.replacement(a, descMigrating))
+	}
+}
+
+// replacement asks for a new allocation in the place of one that leaves. While a
+// new version is not promoted, it runs the version of the one that it replaces.
+// (Nomad: P7.)
+func (g *group) replacement(previous *api.Allocation, stopWhy string) request {
+	r := request{group: g.spec, job: g.in.Job, name: previous.Name, previous: previous, stopWhy: stopWhy}
+	if old := previous.Job.LookupTaskGroup(g.name); g.canarying() && old != nil {
+		r.group, r.job = old, previous.Job
+	}
+	return r
+}
+
+// missing lists what is to be placed so that the group has its count: the
+// replacements of lost and failed allocations, and new ones under free names.
+func (g *group) missing(count int) []request {
+	var wanted []request
+	for _, a := range g.lost {
+		wanted = append(wanted, g.replacement(a, descLost))
+	}
+	for _, a := range g.reschedule {
+		w := g.replacement(a, descRescheduled)
+		w.reschedule = true
+		wanted = append(wanted, w)
+	}
+	n := count - len(g.keep) - len(g.migrate) - len(wanted)
+	for _, index := range freeNames(max(n, 0), g.keep, g.migrate, g.reschedule, g.lost) {
+		wanted = append(wanted, request{group: g.spec, job: g.in.Job, name: allocName(*g.in.Job.ID, g.name, index)})
+	}
+	return wanted
+}
+
+// placeMissing places what is missing. While a deployment is paused, failed or
+// unpromoted only what was lost, or failed outside of it, is replaced.
+func (g *group) placeMissing(wanted []request, ready bool) bool {
+	ok := true
+	for _, w := range wanted {
+		if !ready && (w.previous == nil || w.reschedule && g.deploymentFailed() && w.previous.DeploymentID == g.deployment.ID) {
+			continue
+		}
+		g.desired(g.name).Place++
+		placed := g.place(w)
+		ok = ok && placed
+	}
+	return ok
+}

@@ -1,0 +1,311 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+
+	"ostro/orchestrator/driver"
+)
+
+// An alloc decides about one allocation: which task may start, which has to end, and whether it is healthy.
+type alloc struct {
+	runner *Runner
+	id     string
+	dir    string
+	log    *slog.Logger
+
+	tasks    map[string]*task              // constant after newAlloc
+	names    []string                      // of the tasks, in the job's order
+	restored bool                          // it ran before this agent
+	killed   bool                          // the end of the tasks is under way; only the loop uses it
+	checking map[string]context.CancelFunc // the checks that are being done, by ID; only the loop uses it
+	changed  chan struct{}                 // gets a value when there is something to decide
+	ended    chan struct{}                 // closed when all tasks have ended for good
+	gone     chan struct{}                 // closed when nothing runs here any more: ended, or let go of
+
+	starting sync.Mutex // held while a task decides to start
+
+	mu      sync.Mutex
+	want    *api.Allocation // as Sync gave it
+	begun   bool
+	killing bool // this agent wants it to end
+	health  savedHealth
+	watch   *healthWatch // nil while there is nothing to judge
+
+	checks     map[string]*checkState // by ID
+	checkedFor *api.Allocation        // the version that checks is of
+}
+
+// group returns the allocation's task group. The caller holds mu or is alone.
+func (a *alloc) group() *api.TaskGroup {
+	if a.want.Job == nil {
+		return nil
+	}
+	for _, g := range a.want.Job.TaskGroups {
+		if deref(g.Name) == a.want.TaskGroup {
+			return g
+		}
+	}
+	return nil
+}
+
+// spec returns the allocation and the current specification of a task; nil when the job has none of that name.
+func (a *alloc) spec(name string) (*api.Allocation, *api.TaskGroup, *api.Task) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	group := a.group()
+	if group == nil {
+		return a.want, nil, nil
+	}
+	for _, t := range group.Tasks {
+		if t.Name == name {
+			return a.want, group, t
+		}
+	}
+	return a.want, group, nil
+}
+
+func (a *alloc) driver(name string) driver.Driver {
+	if d, ok := a.runner.drivers[name]; ok {
+		return d
+	}
+	return a.runner.raw // which will say that it does not know the task
+}
+
+// state returns a copy of what is known of t.
+func (a *alloc) state(t *task) savedTask {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := t.saved
+	s.State = new(*s.State)
+	return s
+}
+
+// idle reports whether no task runs, so that nothing of the allocation's own can hold its ports.
+func (a *alloc) idle() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, t := range a.tasks {
+		if t.saved.Run != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// change alters what is known of t, on disk first of all, and has the allocation decided about and reported.
+func (a *alloc) change(t *task, f func(*savedTask)) {
+	a.mu.Lock()
+	f(&t.saved)
+	a.save()
+	a.mu.Unlock()
+	a.poke()
+	a.runner.markDirty(a.id)
+}
+
+// save writes the state to disk. A full disk must not end tasks, so an error is only told. The caller holds mu.
+func (a *alloc) save() {
+	s := savedAlloc{Tasks: map[string]*savedTask{}, Health: a.health}
+	for name, t := range a.tasks {
+		s.Tasks[name] = &t.saved
+	}
+	if err := saveState(a.runner.conf.Dir, a.id, s); err != nil {
+		a.log.Error("a restart of the agent would lose the allocation's state", "error", err)
+	}
+}
+
+// poke makes the allocation's loop look again.
+func (a *alloc) poke() {
+	select {
+	case a.changed <- struct{}{}:
+	default:
+	}
+}
+
+// begin starts the allocation's goroutine, once. It waits for previous, if that is on this node, without a time limit
+// (Nomad).
+func (a *alloc) begin(previous *alloc) {
+	if a.begun {
+		return
+	}
+	a.begun = true
+	if !terminal(a.want.ClientStatus) {
+		a.runner.markDirty(a.id)
+	}
+	a.runner.loops.Go(func() { a.run(a.runner.ctx, previous) })
+}
+
+// update takes a new version of the allocation from the scheduler.
+func (a *alloc) update(want *api.Allocation) {
+	a.mu.Lock()
+	a.want = want
+	a.mu.Unlock()
+	a.poke()
+}
+
+// run is the allocation's goroutine.
+func (a *alloc) run(ctx context.Context, previous *alloc) {
+	defer close(a.gone)
+	if !a.awaitPrevious(ctx, previous) {
+		return
+	}
+	if err := makeAllocDir(a.dir); err != nil {
+		a.fail(err)
+		return
+	}
+	var running sync.WaitGroup
+	defer running.Wait()
+	for _, name := range a.names {
+		running.Go(func() { a.tasks[name].run(ctx) })
+	}
+	go func() {
+		for _, t := range a.tasks {
+			<-t.done
+		}
+		a.poke()
+	}()
+	checks, stopChecks := context.WithCancel(ctx)
+	defer stopChecks()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		wait, ended := a.decide(checks)
+		if ended || ctx.Err() != nil {
+			break
+		}
+		timer.Reset(wait)
+		select {
+		case <-a.changed:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	}
+	if ctx.Err() == nil {
+		close(a.ended)
+	}
+}
+
+// awaitPrevious waits until the allocation that this one replaces has ended. It is false when this one must not start.
+func (a *alloc) awaitPrevious(ctx context.Context, previous *alloc) bool {
+	if previous == nil || a.restored {
+		return true
+	}
+	for {
+		select {
+		case <-previous.ended:
+			return true
+		case <-ctx.Done():
+			return false
+		case <-a.changed:
+			if a.stopWanted() {
+				return true // the tasks see that they are killed before they start
+			}
+		}
+	}
+}
+
+func (a *alloc) stopWanted() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.stopping()
+}
+
+// fail ends an allocation whose folders cannot be made.
+func (a *alloc) fail(err error) {
+	for _, name := range a.names {
+		t := a.tasks[name]
+		a.change(t, func(s *savedTask) {
+			addEvent(s.State, eventSetupFailure(fmt.Errorf("failed to setup alloc: %w", err)))
+			s.State.State, s.State.FinishedAt = stateDead, time.Now().UTC()
+		})
+		close(t.done)
+	}
+	close(a.ended)
+}
+
+// members are the tasks as the lifecycle sees them. The caller holds mu.
+func (a *alloc) members() []member {
+	group := a.group()
+	var all []member
+	for _, name := range a.names {
+		s := a.tasks[name].saved.State
+		m := member{name: name, state: s.State, failed: s.Failed}
+		if group != nil {
+			i := slices.IndexFunc(group.Tasks, func(t *api.Task) bool { return t.Name == name })
+			if i >= 0 {
+				m.leader = group.Tasks[i].Leader
+				if l := group.Tasks[i].Lifecycle; l != nil {
+					m.hook, m.sidecar = l.Hook, l.Sidecar
+				}
+			}
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+// decide looks at the states of all tasks and does what follows from them. It returns how long nothing follows from the
+// time alone, and whether the allocation has ended.
+func (a *alloc) decide(ctx context.Context) (time.Duration, bool) {
+	ended := a.tasksDone() // asked first: what is decided below is about final states then
+	a.watchChecks(ctx)
+	a.mu.Lock()
+	stop := a.stopping()
+	group := a.members()
+	for _, name := range mayStart(group, stop || a.killed) {
+		if t := a.tasks[name]; !t.turnGiven {
+			t.turnGiven = true
+			close(t.turn)
+		}
+	}
+	wait := a.judge(group, time.Now())
+	a.mu.Unlock()
+
+	reason, culprit := mustEnd(group)
+	switch {
+	case stop:
+		a.beginKill(ctx, nil)
+	case reason == siblingFailed:
+		a.beginKill(ctx, func() *api.TaskEvent { return eventSiblingFailed(culprit) })
+	case reason == leaderDead:
+		a.beginKill(ctx, func() *api.TaskEvent { return newEvent(api.TaskLeaderDead, "Leader Task in Group dead") })
+	case reason == mainsDead:
+		a.beginKill(ctx, func() *api.TaskEvent { return newEvent("Main Tasks Dead", "Main tasks in the group died") })
+	}
+	return wait, ended
+}
+
+func (a *alloc) tasksDone() bool {
+	for _, t := range a.tasks {
+		if !isClosed(t.done) {
+			return false
+		}
+	}
+	return true
+}
+
+// report is the client's side of the allocation as it is now.
+func (a *alloc) report() Update {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	u := Update{AllocID: a.id, TaskStates: make(map[string]*api.TaskState, len(a.tasks))}
+	for name, t := range a.tasks {
+		u.TaskStates[name] = new(*t.saved.State)
+	}
+	u.ClientStatus, u.ClientDescription = clientStatus(a.members())
+	if len(a.names) == 0 {
+		u.ClientStatus, u.ClientDescription = api.AllocClientStatusFailed, "the job has no such task group"
+	}
+	u.NetworkStatus = &api.AllocNetworkStatus{}
+	if h := a.health; h.Healthy != nil && h.DeploymentID == a.want.DeploymentID {
+		u.DeploymentID = h.DeploymentID
+		u.DeploymentStatus = &api.AllocDeploymentStatus{Healthy: h.Healthy, Timestamp: h.Timestamp}
+	}
+	return u
+}

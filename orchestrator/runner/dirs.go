@@ -1,0 +1,53 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// makeAllocDir makes the folders that the tasks of an allocation share (Nomad: alloc/{data,logs,tmp}, open to all).
+func makeAllocDir(dir string) error {
+	if err := makeDir(dir, 0o755); err != nil {
+		return err
+	}
+	shared := filepath.Join(dir, "alloc")
+	for _, d := range []string{shared, filepath.Join(shared, "data"), filepath.Join(shared, "logs"), filepath.Join(shared, "tmp")} {
+		if err := makeDir(d, 0o777); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeTaskDir makes a task's own folders (Nomad: local, tmp, private, secrets). secrets is a plain folder here, not a
+// tmpfs: only its mode and the file API keep others out.
+func makeTaskDir(dir string, owner func(path string) error) error {
+	for _, d := range []struct {
+		name string
+		mode os.FileMode
+	}{{"", 0o777}, {"local", 0o777}, {"tmp", 0o777 | os.ModeSticky}, {"private", 0o700}, {"secrets", 0o700}} {
+		path := filepath.Join(dir, d.name)
+		if err := makeDir(path, d.mode); err != nil {
+			return err
+		}
+	}
+	return owner(filepath.Join(dir, "secrets"))
+}
+
+// makeDir makes a folder with exactly this mode, whatever the umask. One that is there stays as it is.
+func makeDir(path string, mode os.FileMode) error {
+	err := os.Mkdir(path, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err == nil {
+		err = os.Chmod(path, mode)
+	}
+	if err != nil {
+		return fmt.Errorf("make the folders of the allocation: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,107 @@
+package runner
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/hashicorp/nomad/api"
+)
+
+// beginKill ends the tasks that live, once. why is added to their events.
+func (a *alloc) beginKill(ctx context.Context, why func() *api.TaskEvent) {
+	if a.killed {
+		return
+	}
+	a.killed = true
+	a.runner.loops.Go(func() { a.killTasks(ctx, why) })
+}
+
+// killTasks ends the leader, then the other tasks, then the sidecars (Nomad). Poststop tasks run after that.
+func (a *alloc) killTasks(ctx context.Context, why func() *api.TaskEvent) {
+	a.mu.Lock()
+	var waves [3][]*task
+	neverStarted := true
+	for _, t := range a.tasks {
+		neverStarted = neverStarted && t.saved.Starts == 0
+	}
+	for _, m := range a.members() {
+		t := a.tasks[m.name]
+		switch {
+		case m.poststop():
+			continue
+		case m.leader:
+			waves[0] = append(waves[0], t)
+		case m.sidecar:
+			waves[2] = append(waves[2], t)
+		default:
+			waves[1] = append(waves[1], t)
+		}
+	}
+	a.mu.Unlock()
+	if neverStarted {
+		waves[1] = slices.Collect(maps.Values(a.tasks)) // poststop tasks clean up after others, and there was none
+	}
+	a.groupDelay(ctx)
+	if why != nil {
+		for _, t := range slices.Concat(waves[:]...) {
+			a.eventIfAlive(t, why())
+		}
+	}
+	for _, wave := range waves {
+		for _, t := range wave {
+			_, timeout := t.killConfig()
+			a.eventIfAlive(t, eventKilling(timeout))
+			t.end()
+		}
+		for _, t := range wave {
+			select {
+			case <-t.done:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// groupDelay waits for the group's shutdown_delay, so that others can turn to other instances first.
+func (a *alloc) groupDelay(ctx context.Context) {
+	a.mu.Lock()
+	group := a.group()
+	skip := deref(a.want.DesiredTransition.NoShutdownDelay)
+	a.mu.Unlock()
+	if group != nil && group.ShutdownDelay != nil && !skip {
+		sleep(ctx, *group.ShutdownDelay) // cut short when all tasks have ended
+	}
+}
+
+func (a *alloc) eventIfAlive(t *task, e *api.TaskEvent) {
+	if a.state(t).State.State != stateDead {
+		a.change(t, func(s *savedTask) { addEvent(s.State, e) })
+	}
+}
+
+// stopAll ends all tasks and waits until they have ended or ctx ends.
+func (a *alloc) stopAll(ctx context.Context) {
+	a.mu.Lock()
+	a.killing = true
+	a.mu.Unlock()
+	a.poke()
+	select {
+	case <-a.gone:
+	case <-ctx.Done():
+	}
+}
+
+// destroy ends all tasks and removes what is on disk.
+func (a *alloc) destroy() {
+	a.stopAll(a.runner.ctx)
+	select {
+	case <-a.ended:
+	default:
+		return // let go of
+	}
+	if err := removeAlloc(a.runner.conf.Dir, a.id); err != nil {
+		a.log.Error("the allocation's folder is left", "error", err)
+	}
+}

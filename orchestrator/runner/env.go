@@ -1,0 +1,264 @@
+package runner
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/hashicorp/nomad/api"
+)
+
+// hostEnv names what a task gets of the agent's own environment. Nomad hands raw_exec tasks everything but a list of
+// known secrets; a list of what is harmless cannot leak the secrets that nobody thought of.
+var hostEnv = []string{"PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "USER", "LOGNAME", "SHELL", "SSL_CERT_FILE", "SSL_CERT_DIR"}
+
+// A taskEnv is the environment of a task, and what `${...}` in its configuration stands for.
+type taskEnv struct {
+	env   map[string]string // the task's environment
+	attrs map[string]string // "attr.kernel.name", "node.datacenter", "meta.rack"
+}
+
+// newTaskEnv builds the environment of a task. dir is the allocation's folder. The order of precedence, lowest first:
+// the host's, NOMAD_*, the job's meta, the task's env block.
+func newTaskEnv(alloc *api.Allocation, group *api.TaskGroup, task *api.Task, node *api.Node, dir string) taskEnv {
+	e := taskEnv{env: map[string]string{}, attrs: nodeAttrs(node)}
+	e.attrs["node.region"] = derefOr(alloc.Job.Region, "global")
+	for _, key := range hostEnv {
+		if value, ok := os.LookupEnv(key); ok {
+			e.env[key] = value
+		}
+	}
+	for _, kv := range os.Environ() {
+		if key, value, _ := strings.Cut(kv, "="); strings.HasPrefix(key, "LC_") {
+			e.env[key] = value
+		}
+	}
+	e.env["NOMAD_ALLOC_DIR"] = filepath.Join(dir, "alloc")
+	e.env["NOMAD_TASK_DIR"] = filepath.Join(dir, task.Name, "local")
+	e.env["NOMAD_SECRETS_DIR"] = filepath.Join(dir, task.Name, "secrets")
+	e.addNames(alloc, group, task, node)
+	e.addResources(alloc, task)
+	e.addPorts(alloc)
+	e.addMeta(alloc.Job.Meta, group.Meta, task.Meta)
+	for _, key := range slices.Sorted(maps.Keys(task.Env)) {
+		e.env[cleanName(key)] = e.replace(task.Env[key])
+	}
+	return e
+}
+
+func (e taskEnv) addNames(alloc *api.Allocation, group *api.TaskGroup, task *api.Task, node *api.Node) {
+	job := alloc.Job
+	for key, value := range map[string]string{
+		"NOMAD_ALLOC_ID":       alloc.ID,
+		"NOMAD_SHORT_ALLOC_ID": alloc.ID[:min(8, len(alloc.ID))],
+		"NOMAD_ALLOC_NAME":     alloc.Name,
+		"NOMAD_ALLOC_INDEX":    allocIndex(alloc.Name),
+		"NOMAD_TASK_NAME":      task.Name,
+		"NOMAD_GROUP_NAME":     deref(group.Name),
+		"NOMAD_JOB_ID":         deref(job.ID),
+		"NOMAD_JOB_NAME":       deref(job.Name),
+		"NOMAD_JOB_PARENT_ID":  deref(job.ParentID),
+		"NOMAD_DC":             node.Datacenter,
+		"NOMAD_REGION":         deref(job.Region),
+		"NOMAD_NAMESPACE":      derefOr(job.Namespace, alloc.Namespace),
+	} {
+		if value != "" {
+			e.env[key] = value
+		}
+	}
+}
+
+// allocIndex is N of an allocation's name "job.group[N]".
+func allocIndex(name string) string {
+	i := strings.LastIndexByte(name, '[')
+	if i < 0 || !strings.HasSuffix(name, "]") {
+		return ""
+	}
+	return name[i+1 : len(name)-1]
+}
+
+func (e taskEnv) addResources(alloc *api.Allocation, task *api.Task) {
+	if alloc.AllocatedResources == nil {
+		return
+	}
+	r, ok := alloc.AllocatedResources.Tasks[task.Name]
+	if !ok || r == nil {
+		return
+	}
+	e.env["NOMAD_CPU_LIMIT"] = strconv.FormatInt(r.Cpu.CpuShares, 10)
+	e.env["NOMAD_MEMORY_LIMIT"] = strconv.FormatInt(r.Memory.MemoryMB, 10)
+	if r.Memory.MemoryMaxMB > 0 {
+		e.env["NOMAD_MEMORY_MAX_LIMIT"] = strconv.FormatInt(r.Memory.MemoryMaxMB, 10)
+	}
+}
+
+// addPorts adds the addresses of the group's ports. With a mapping (`to`) the task listens on that one, and the world
+// reaches it on the other. Without a network of its own a task is reached where it listens.
+func (e taskEnv) addPorts(alloc *api.Allocation) {
+	if alloc.AllocatedResources == nil {
+		return
+	}
+	for _, p := range alloc.AllocatedResources.Shared.Ports {
+		inside := p.Value
+		if p.To > 0 {
+			inside = p.To
+		}
+		label := cleanLabel(p.Label)
+		for prefix, port := range map[string]int{"": inside, "HOST_": p.Value} {
+			e.env["NOMAD_"+prefix+"IP_"+label] = p.HostIP
+			e.env["NOMAD_"+prefix+"PORT_"+label] = strconv.Itoa(port)
+		}
+		e.env["NOMAD_ADDR_"+label] = joinHostPort(p.HostIP, p.Value)
+		e.env["NOMAD_HOST_ADDR_"+label] = joinHostPort(p.HostIP, p.Value)
+		e.env["NOMAD_ALLOC_PORT_"+label] = strconv.Itoa(inside)
+	}
+}
+
+func joinHostPort(host string, port int) string {
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return host + ":" + strconv.Itoa(port)
+}
+
+// addMeta adds the meta of job, group and task, the latter winning, each key as written and in capitals.
+func (e taskEnv) addMeta(levels ...map[string]string) {
+	for _, meta := range levels {
+		for _, key := range slices.Sorted(maps.Keys(meta)) {
+			e.env["NOMAD_META_"+cleanLabel(strings.ToUpper(key))] = meta[key]
+			e.env["NOMAD_META_"+cleanLabel(key)] = meta[key]
+		}
+	}
+}
+
+// nodeAttrs is what a job file may say of the node.
+func nodeAttrs(n *api.Node) map[string]string {
+	attrs := map[string]string{
+		"node.unique.id":   n.ID,
+		"node.unique.name": n.Name,
+		"node.datacenter":  n.Datacenter,
+		"node.class":       n.NodeClass,
+		"node.pool":        n.NodePool,
+	}
+	for key, value := range n.Attributes {
+		attrs["attr."+key] = value
+	}
+	for key, value := range n.Meta {
+		attrs["meta."+key] = value
+	}
+	return attrs
+}
+
+// list is the environment as a process gets it, sorted.
+func (e taskEnv) list() []string {
+	all := make([]string, 0, len(e.env))
+	for key, value := range e.env {
+		all = append(all, key+"="+value)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// cleanName makes key fit for an environment (Nomad keeps letters, digits, _ and dots).
+func cleanName(key string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '_' || r == '.' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' {
+			return r
+		}
+		return '_'
+	}, key)
+}
+
+func cleanLabel(key string) string { return strings.ReplaceAll(cleanName(key), ".", "_") }
+
+var reference = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\$\{[^${}]*\}`) })
+
+// inEnv is the name in `env["NAME"]`.
+func inEnv(ref string) (string, bool) {
+	name, isEnv := strings.CutPrefix(ref, `env["`)
+	name, isWhole := strings.CutSuffix(name, `"]`)
+	return name, isEnv && isWhole && !strings.Contains(name, `"`)
+}
+
+// replace puts in what each `${...}` stands for: a variable of the environment, `env["NAME"]`, `attr.x`, `meta.x` or
+// `node.x`. What is not known stays as it is (Nomad).
+func (e taskEnv) replace(s string) string {
+	return reference().ReplaceAllStringFunc(s, func(ref string) string {
+		name := strings.TrimSpace(ref[2 : len(ref)-1])
+		if key, ok := inEnv(name); ok {
+			if value, ok := e.env[key]; ok {
+				return value
+			}
+			return ref
+		}
+		if value, ok := e.env[name]; ok {
+			return value
+		}
+		for _, key := range []string{name, strings.TrimPrefix(name, "node.")} {
+			if value, ok := e.attrs[key]; ok {
+				return value
+			}
+		}
+		return ref
+	})
+}
+
+// replaceAll is replace for every string in a value of a config block.
+func (e taskEnv) replaceAll(value any) any {
+	switch v := value.(type) {
+	case string:
+		return e.replace(v)
+	case []string:
+		all := make([]string, len(v))
+		for i, s := range v {
+			all[i] = e.replace(s)
+		}
+		return all
+	case []any:
+		all := make([]any, len(v))
+		for i, x := range v {
+			all[i] = e.replaceAll(x)
+		}
+		return all
+	case []map[string]any:
+		all := make([]any, len(v))
+		for i, x := range v {
+			all[i] = e.replaceAll(x)
+		}
+		return all
+	case map[string]any:
+		all := make(map[string]any, len(v))
+		for key, x := range v {
+			all[e.replace(key)] = e.replaceAll(x)
+		}
+		return all
+	}
+	return value
+}
+
+// taskPath makes path, interpolated already, absolute. One outside the task's and the shared folder is taken from the
+// task's folder (Nomad), and is refused when it still leads out.
+func (e taskEnv) taskPath(taskDir, path string) (string, error) {
+	inside := func(path string) bool {
+		for _, root := range []string{taskDir, e.env["NOMAD_ALLOC_DIR"]} {
+			if path == root || strings.HasPrefix(path, root+string(filepath.Separator)) {
+				return true
+			}
+		}
+		return false
+	}
+	if filepath.IsAbs(path) && inside(filepath.Clean(path)) {
+		return filepath.Clean(path), nil
+	}
+	full := filepath.Join(taskDir, path)
+	if !inside(full) {
+		return "", fmt.Errorf("the path %s is outside of the allocation's folder", path)
+	}
+	return full, nil
+}

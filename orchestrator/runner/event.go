@@ -1,0 +1,131 @@
+package runner
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+
+	"ostro/orchestrator/driver"
+)
+
+// maxEvents is how many events a task keeps (Nomad: 10, the oldest are dropped).
+const maxEvents = 10
+
+// newEvent makes an event whose text is display. Old clients read the flat fields, newer ones Details and
+// DisplayMessage: the functions below fill all of them.
+func newEvent(kind, display string) *api.TaskEvent {
+	return &api.TaskEvent{Type: kind, Time: time.Now().UnixNano(), DisplayMessage: display, Details: map[string]string{}}
+}
+
+func eventReceived() *api.TaskEvent { return newEvent(api.TaskReceived, "Task received by client") }
+
+func eventSetup() *api.TaskEvent { return eventMessage(api.TaskSetup, "Building Task Directory") }
+
+// eventMessage is an event that says nothing but a message.
+func eventMessage(kind, message string) *api.TaskEvent {
+	e := newEvent(kind, message)
+	e.Message, e.Details["message"] = message, message
+	return e
+}
+
+func eventSetupFailure(err error) *api.TaskEvent {
+	e := newEvent(api.TaskSetupFailure, err.Error())
+	e.SetupError, e.Details["setup_error"] = err.Error(), err.Error()
+	return failsTask(e)
+}
+
+func eventDownloading() *api.TaskEvent {
+	return newEvent(api.TaskDownloadingArtifacts, "Client is downloading artifacts")
+}
+
+func eventDownloadFailed(err error) *api.TaskEvent {
+	e := newEvent(api.TaskArtifactDownloadFailed, err.Error())
+	e.DownloadError, e.Details["download_error"] = err.Error(), err.Error()
+	return e
+}
+
+func eventDriverFailure(err error) *api.TaskEvent {
+	e := newEvent(api.TaskDriverFailure, err.Error())
+	e.DriverError, e.Details["driver_error"] = err.Error(), err.Error()
+	return e
+}
+
+func eventStarted() *api.TaskEvent { return newEvent(api.TaskStarted, "Task started by client") }
+
+func eventTerminated(exit driver.Exit) *api.TaskEvent {
+	text := fmt.Sprintf("Exit Code: %d", exit.Code)
+	if exit.Signal != 0 {
+		text += fmt.Sprintf(", Signal: %d", exit.Signal)
+	}
+	if exit.Message != "" {
+		text += fmt.Sprintf(", Exit Message: %q", exit.Message)
+	}
+	e := newEvent(api.TaskTerminated, text)
+	e.ExitCode, e.Signal, e.Message = exit.Code, exit.Signal, exit.Message
+	e.Details["exit_code"] = strconv.Itoa(exit.Code)
+	e.Details["signal"] = strconv.Itoa(exit.Signal)
+	e.Details["oom_killed"] = strconv.FormatBool(exit.OOMKilled)
+	if exit.Message != "" {
+		e.Details["exit_message"] = exit.Message
+	}
+	return e
+}
+
+func eventRestarting(reason string, delay time.Duration) *api.TaskEvent {
+	text := fmt.Sprintf("Task restarting in %v", delay)
+	if reason != "" && reason != reasonWithinPolicy {
+		text = reason + " - " + text
+	}
+	e := newEvent(api.TaskRestarting, text)
+	e.RestartReason, e.Details["restart_reason"] = reason, reason
+	e.StartDelay, e.Details["start_delay"] = int64(delay), strconv.FormatInt(int64(delay), 10)
+	return e
+}
+
+func eventNotRestarting(reason string) *api.TaskEvent {
+	e := newEvent(api.TaskNotRestarting, reason)
+	e.RestartReason, e.Details["restart_reason"] = reason, reason
+	return failsTask(e)
+}
+
+func eventRestartSignal(reason string) *api.TaskEvent {
+	e := newEvent(api.TaskRestartSignal, reason)
+	e.RestartReason, e.Details["restart_reason"] = reason, reason
+	return e
+}
+
+func eventSignaling(signal, reason string) *api.TaskEvent {
+	e := newEvent(api.TaskSignaling, fmt.Sprintf("Task being sent signal %s: %s", signal, reason))
+	e.TaskSignal, e.Details["task_signal"] = signal, signal
+	e.TaskSignalReason, e.Details["task_signal_reason"] = reason, reason
+	return e
+}
+
+func eventKilling(timeout time.Duration) *api.TaskEvent {
+	e := newEvent(api.TaskKilling, fmt.Sprintf("Sent interrupt. Waiting %v before force killing", timeout))
+	e.KillTimeout, e.Details["kill_timeout"] = timeout, timeout.String()
+	return e
+}
+
+func eventKilled() *api.TaskEvent { return newEvent(api.TaskKilled, "Task successfully killed") }
+
+func eventShutdownDelay(delay time.Duration) *api.TaskEvent {
+	return newEvent("Waiting for shutdown delay", fmt.Sprintf("Waiting for shutdown_delay of %s before killing the task.", delay))
+}
+
+func eventSkippingShutdownDelay(delay time.Duration) *api.TaskEvent {
+	return newEvent("Skipping shutdown delay", fmt.Sprintf("Skipping shutdown_delay of %s before killing the task.", delay))
+}
+
+func eventSiblingFailed(sibling string) *api.TaskEvent {
+	e := newEvent(api.TaskSiblingFailed, fmt.Sprintf("Task's sibling %q failed", sibling))
+	e.FailedSibling, e.Details["failed_sibling"] = sibling, sibling
+	return e
+}
+
+func failsTask(e *api.TaskEvent) *api.TaskEvent {
+	e.FailsTask, e.Details["fails_task"] = true, "true"
+	return e
+}

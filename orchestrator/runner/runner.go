@@ -1,0 +1,315 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+
+	"ostro/orchestrator/driver"
+)
+
+// Config is what a Runner needs.
+type Config struct {
+	Dir        string    // absolute path of the node's data folder: alloc folders, the supervisor's files
+	Node       *api.Node // for ${node.*}, ${attr.*} and ${meta.*}
+	Supervisor []string  // command line that, with Dir appended, ends up in driver.Supervise
+
+	// Report is called with client-side changes, oldest first, never concurrently, and never from within a call of
+	// the Runner's methods. After the first Sync it is called for every allocation that is not terminal. It must return
+	// before Stop or Detach can.
+	Report func([]Update)
+
+	// Bucket says whether a bucket of S3 is in the agent's own store, and how to get at it. May be nil.
+	Bucket func(bucket string) (S3Endpoint, bool)
+
+	// MaxKillTimeout caps the kill_timeout of tasks. Default 30s (Nomad: max_kill_timeout).
+	MaxKillTimeout time.Duration
+
+	Log *slog.Logger
+}
+
+// An S3Endpoint is an S3-compatible store and the keys to it.
+type S3Endpoint struct {
+	URL                  string // "http://127.0.0.1:4647"
+	AccessKey, SecretKey string
+}
+
+// An Update is the client's side of one allocation, whole.
+type Update struct {
+	AllocID           string
+	ClientStatus      string
+	ClientDescription string
+	TaskStates        map[string]*api.TaskState
+	DeploymentID      string                     // the deployment that DeploymentStatus is about
+	DeploymentStatus  *api.AllocDeploymentStatus // nil while there is no verdict; Healthy and Timestamp are set
+	NetworkStatus     *api.AllocNetworkStatus
+}
+
+// A Runner runs the allocations of one node.
+type Runner struct {
+	conf    Config
+	log     *slog.Logger
+	raw     *driver.RawExec
+	drivers map[string]driver.Driver
+
+	ctx    context.Context // ends when the Runner lets go of its tasks
+	cancel context.CancelFunc
+	loops  sync.WaitGroup
+	chores sync.WaitGroup // removals under way, which a Stop waits for
+
+	mu     sync.Mutex
+	allocs map[string]*alloc
+	closed bool
+
+	// What the driver knew when the Runner began, by allocation; nil after the first Sync.
+	leftovers map[string][]string
+
+	dirtyMu sync.Mutex
+	dirty   []string      // IDs of allocations to report, in order of their first change
+	wake    chan struct{} // gets a value when dirty is not empty
+}
+
+// New connects to the supervisor of c.Dir, or starts one. Tasks that run from before are taken up by the first Sync.
+func New(ctx context.Context, c Config) (*Runner, error) {
+	if c.MaxKillTimeout == 0 {
+		c.MaxKillTimeout = 30 * time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Node == nil {
+		c.Node = &api.Node{}
+	}
+	for _, dir := range []string{allocsDir(c.Dir), statesDir(c.Dir)} {
+		if err := os.MkdirAll(dir, 0o711); err != nil {
+			return nil, fmt.Errorf("prepare the node's folder: %w", err)
+		}
+	}
+	raw, err := driver.NewRawExec(ctx, c.Dir, c.Supervisor)
+	if err != nil {
+		return nil, err
+	}
+	r := &Runner{
+		conf: c,
+		log:  c.Log,
+		raw:  raw,
+		drivers: map[string]driver.Driver{
+			"raw_exec":    raw,
+			"mock_driver": driver.NewMock(),
+		},
+		allocs: map[string]*alloc{},
+		wake:   make(chan struct{}, 1),
+	}
+	ids, err := raw.List(ctx)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("list the tasks from before: %w", err), raw.Close())
+	}
+	r.leftovers = map[string][]string{}
+	for _, id := range ids {
+		allocID, _, _ := splitRunID(id)
+		r.leftovers[allocID] = append(r.leftovers[allocID], id)
+	}
+	r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	r.loops.Go(r.report)
+	return r, nil
+}
+
+func allocsDir(dir string) string { return filepath.Join(dir, "alloc") }
+func statesDir(dir string) string { return filepath.Join(dir, "client") }
+
+// Sync makes the node run exactly allocs: the full list of the node's allocations, with their jobs. New ones start
+// (after their previous allocation, if that is here and not terminal), those whose desired status is stop or evict are
+// stopped, changed ones are updated in place, and those that are not in the list are stopped and their folders removed.
+func (r *Runner) Sync(allocs []*api.Allocation) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return
+	}
+	wanted := make(map[string]bool, len(allocs))
+	for _, a := range allocs {
+		wanted[a.ID] = true
+		if have, ok := r.allocs[a.ID]; ok {
+			have.update(a)
+		}
+	}
+	for _, a := range allocs {
+		if _, ok := r.allocs[a.ID]; !ok {
+			r.allocs[a.ID] = newAlloc(r, a, r.leftovers[a.ID])
+		}
+	}
+	for _, a := range allocs {
+		r.allocs[a.ID].begin(r.allocs[a.PreviousAllocation])
+	}
+	for id, have := range r.allocs {
+		if !wanted[id] {
+			delete(r.allocs, id)
+			r.chores.Go(have.destroy)
+		}
+	}
+	if r.leftovers != nil {
+		strays := r.strays()
+		r.leftovers = nil
+		r.chores.Go(func() { r.removeStrays(strays, wanted) })
+	}
+}
+
+// strays returns the runs from before that no allocation has taken up. The caller holds mu.
+func (r *Runner) strays() (ids []string) {
+	taken := map[string]bool{}
+	for _, a := range r.allocs {
+		for _, t := range a.tasks {
+			taken[a.state(t).Run] = true
+		}
+	}
+	for _, all := range r.leftovers {
+		for _, id := range all {
+			if !taken[id] {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids
+}
+
+// removeStrays ends tasks and removes folders of allocations that went away while no agent ran.
+func (r *Runner) removeStrays(ids []string, wanted map[string]bool) {
+	for _, id := range ids {
+		if err := errors.Join(r.raw.Stop(r.ctx, id, "", 0), r.raw.Forget(r.ctx, id)); err != nil {
+			r.log.Error("a task of a removed allocation cannot be ended", "task", id, "error", err)
+		}
+	}
+	entries, err := os.ReadDir(allocsDir(r.conf.Dir))
+	if err != nil {
+		r.log.Error("old allocation folders cannot be listed", "error", err)
+	}
+	for _, e := range entries {
+		if wanted[e.Name()] {
+			continue
+		}
+		if err := removeAlloc(r.conf.Dir, e.Name()); err != nil {
+			r.log.Error("an old allocation folder cannot be removed", "error", err)
+		}
+	}
+}
+
+// Stop ends every task in the order of its lifecycle, then the supervisor. When ctx ends first, what is left goes on and
+// an error tells so.
+func (r *Runner) Stop(ctx context.Context) error {
+	for _, a := range r.close() {
+		r.chores.Go(func() { a.stopAll(ctx) })
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.chores.Wait()
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+	r.letGo()
+	if ctx.Err() != nil {
+		return errors.Join(fmt.Errorf("stop all tasks: %w", ctx.Err()), r.raw.Close())
+	}
+	return r.raw.End(ctx)
+}
+
+// Detach lets go of all tasks and leaves them running: the next Runner of the same folder takes them up.
+func (r *Runner) Detach() error {
+	r.close()
+	r.letGo()
+	return r.raw.Close()
+}
+
+func (r *Runner) letGo() {
+	r.cancel()
+	r.loops.Wait()
+	r.chores.Wait()
+}
+
+func (r *Runner) close() []*alloc {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	all := make([]*alloc, 0, len(r.allocs))
+	for _, a := range r.allocs {
+		all = append(all, a)
+	}
+	return all
+}
+
+// lookup finds an allocation. The error is what Nomad says of an unknown one.
+func (r *Runner) lookup(allocID string) (*alloc, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	a, ok := r.allocs[allocID]
+	if !ok {
+		return nil, refusal(fmt.Sprintf("Unknown allocation %q", allocID))
+	}
+	return a, nil
+}
+
+// AllocDir returns the folder of an allocation of this node.
+func (r *Runner) AllocDir(allocID string) (string, bool) {
+	a, err := r.lookup(allocID)
+	if err != nil {
+		return "", false
+	}
+	return a.dir, true
+}
+
+// markDirty has the allocation reported.
+func (r *Runner) markDirty(allocID string) {
+	r.dirtyMu.Lock()
+	for _, id := range r.dirty {
+		if id == allocID {
+			r.dirtyMu.Unlock()
+			return
+		}
+	}
+	r.dirty = append(r.dirty, allocID)
+	r.dirtyMu.Unlock()
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// reportDelay gathers changes that come in a row.
+const reportDelay = 20 * time.Millisecond
+
+// report hands changes to Config.Report until the Runner lets go.
+func (r *Runner) report() {
+	for {
+		select {
+		case <-r.ctx.Done():
+			return
+		case <-r.wake:
+		}
+		select {
+		case <-r.ctx.Done():
+		case <-time.After(reportDelay):
+		}
+		r.dirtyMu.Lock()
+		ids := r.dirty
+		r.dirty = nil
+		r.dirtyMu.Unlock()
+		var updates []Update
+		for _, id := range ids {
+			if a, err := r.lookup(id); err == nil {
+				updates = append(updates, a.report())
+			}
+		}
+		if len(updates) > 0 && r.conf.Report != nil {
+			r.conf.Report(updates)
+		}
+	}
+}

@@ -1,0 +1,143 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+
+	"ostro/orchestrator/driver"
+)
+
+// start prepares and starts the task. Every error is in the task's events already.
+func (t *task) start(ctx context.Context) error {
+	alloc, group, spec := t.alloc.spec(t.name)
+	if spec == nil {
+		return errors.New("the job has no such task any more")
+	}
+	dir := filepath.Join(t.alloc.dir, t.name)
+	env := newTaskEnv(alloc, group, spec, t.alloc.runner.conf.Node, t.alloc.dir)
+	if err := t.prepare(ctx, spec, env, dir); err != nil {
+		return err
+	}
+	d, ok := t.alloc.runner.drivers[spec.Driver]
+	if !ok {
+		err := fmt.Errorf("driver %q is not available on this node", spec.Driver)
+		return t.fail(ctx, eventDriverFailure(err), err)
+	}
+	id, err := t.decideRun(ctx, alloc, spec.Driver)
+	if err != nil {
+		return t.fail(ctx, eventDriverFailure(err), driver.Recoverable(err))
+	}
+	config, _ := env.replaceAll(spec.Config).(map[string]any)
+	err = d.Start(ctx, driver.Task{
+		ID:     id,
+		Dir:    dir,
+		Config: config,
+		Env:    env.list(),
+		User:   env.replace(spec.User),
+		Logs:   logsOf(t.alloc.dir, spec),
+	})
+	if err == nil {
+		err = ctx.Err() // let go of: the next agent finds out whether it has started
+	} else if undo(ctx, d, id) == nil {
+		t.alloc.change(t, func(s *savedTask) { s.Run, s.Driver = "", "" })
+		return t.fail(ctx, eventDriverFailure(err), err)
+	}
+	if err == nil {
+		t.alloc.change(t, setRunning)
+	}
+	return err
+}
+
+// prepare makes the task's folder and fetches its artifacts.
+func (t *task) prepare(ctx context.Context, spec *api.Task, env taskEnv, dir string) error {
+	if !t.alloc.state(t).SetUp {
+		t.alloc.change(t, func(s *savedTask) { s.SetUp = true; addEvent(s.State, eventSetup()) })
+	}
+	if what := unsupported(spec); what != "" {
+		err := fmt.Errorf("this node does not do %s", what)
+		return t.fail(ctx, eventSetupFailure(err), err)
+	}
+	if err := makeTaskDir(dir, ownerOf(env.replace(spec.User))); err != nil {
+		return t.fail(ctx, eventSetupFailure(err), err)
+	}
+	if err := t.fetch(ctx, spec, env, dir); err != nil {
+		return t.fail(ctx, eventDownloadFailed(err), driver.Recoverable(err))
+	}
+	return t.kill.Err()
+}
+
+// fail tells why the task does not start, unless it is because the task has to end or is let go of.
+func (t *task) fail(ctx context.Context, e *api.TaskEvent, err error) error {
+	if t.kill.Err() == nil && ctx.Err() == nil {
+		t.alloc.change(t, func(s *savedTask) { addEvent(s.State, e) })
+	}
+	return err
+}
+
+// unsupported names what a task asks for and would not get. To run it without would be worse than not to run it.
+func unsupported(spec *api.Task) string {
+	switch {
+	case len(spec.Templates) > 0:
+		return "template blocks"
+	case spec.DispatchPayload != nil:
+		return "dispatch_payload"
+	case spec.Vault != nil:
+		return "vault blocks"
+	case len(spec.VolumeMounts) > 0:
+		return "volume_mount blocks"
+	}
+	return ""
+}
+
+// decideRun writes down the ID of the start that follows, so that it cannot happen twice. It refuses when somebody else
+// holds a port of the allocation; once a task runs, it may be that one.
+func (t *task) decideRun(ctx context.Context, alloc *api.Allocation, driverName string) (id string, err error) {
+	t.alloc.starting.Lock()
+	defer t.alloc.starting.Unlock()
+	if t.alloc.idle() {
+		if err := portsFree(ctx, alloc); err != nil {
+			return "", err
+		}
+	}
+	t.alloc.change(t, func(s *savedTask) {
+		s.Starts++
+		s.Run = runID(t.alloc.id, t.name, s.Starts)
+		s.Driver = driverName
+		id = s.Run
+	})
+	return id, nil
+}
+
+// undo makes sure that nothing is left of a start that failed, or whose answer was lost. It fails only with ctx.
+func undo(ctx context.Context, d driver.Driver, id string) error {
+	for {
+		err := d.Stop(ctx, id, "", 0)
+		if err == nil || errors.Is(err, driver.ErrUnknownTask) {
+			err = d.Forget(ctx, id)
+		}
+		if err == nil {
+			return nil
+		}
+		if err := sleep(ctx, driverRetry); err != nil {
+			return err
+		}
+	}
+}
+
+// driverRetry is how long a driver that does not answer is left alone.
+const driverRetry = time.Second
+
+func logsOf(allocDir string, spec *api.Task) driver.Logs {
+	l := driver.Logs{Dir: filepath.Join(allocDir, "alloc", "logs"), Name: spec.Name, MaxFiles: 10, MaxFileSize: 10 << 20}
+	if c := spec.LogConfig; c != nil {
+		l.MaxFiles = derefOr(c.MaxFiles, l.MaxFiles)
+		l.MaxFileSize = int64(derefOr(c.MaxFileSizeMB, 10)) << 20
+		l.Disabled = deref(c.Disabled)
+	}
+	return l
+}

@@ -1,0 +1,188 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/hashicorp/nomad/api"
+)
+
+// trackedVersions is how many versions of a job are kept.
+// (Nomad: job_tracked_versions, 6.)
+const trackedVersions = 6
+
+// Registration is a job to be stored, and what must hold for it.
+type Registration struct {
+	// Job is canonical: every field that has a default carries it.
+	Job        *api.Job
+	Submission *api.JobSubmission
+	// EnforceIndex demands that the stored job has JobModifyIndex, 0 meaning
+	// that there is none.
+	EnforceIndex   bool
+	JobModifyIndex uint64
+}
+
+// ErrIndexConflict is wrapped by the error of a registration whose enforced
+// index does not hold.
+//
+//lint:ignore ST1005 the words are Nomad's
+var ErrIndexConflict = errors.New("Enforcing job modify index")
+
+// RegisterJob stores a job as its next version and returns the stored job. A
+// job that equals the stored one in everything that its author decides is not
+// stored again. (Nomad: SpecChanged.)
+func (tx *Txn) RegisterJob(r Registration) (*api.Job, error) {
+	old := tx.Job(nil, *r.Job.Namespace, *r.Job.ID)
+	if err := checkIndex(r, old); err != nil {
+		return nil, err
+	}
+	if old != nil && SameSpec(old, r.Job) {
+		return old, nil
+	}
+	job := *r.Job
+	job.Stable = new(false)
+	tx.putVersion(&job, old)
+	if r.Submission != nil {
+		tx.insert(tableSubmissions, &submissionRow{*job.Namespace, *job.ID, *job.Version, r.Submission})
+	}
+	return &job, nil
+}
+
+func checkIndex(r Registration, old *api.Job) error {
+	if !r.EnforceIndex {
+		return nil
+	}
+	switch want := r.JobModifyIndex; {
+	case old == nil && want != 0:
+		return fmt.Errorf("%w %d: job does not exist", ErrIndexConflict, want)
+	case old != nil && want == 0:
+		return fmt.Errorf("%w 0: job already exists", ErrIndexConflict)
+	case old != nil && *old.JobModifyIndex != want:
+		return fmt.Errorf("%w %d: job exists with conflicting job modify index: %d", ErrIndexConflict, want, *old.JobModifyIndex)
+	}
+	return nil
+}
+
+// putVersion stores job, whose Stable and Submission are settled, as the
+// version after old.
+func (tx *Txn) putVersion(job, old *api.Job) {
+	job.Version, job.CreateIndex = new(uint64(0)), new(tx.Index)
+	job.JobModifyIndex, job.ModifyIndex = new(tx.Index), new(tx.Index)
+	job.VersionTag = nil
+	if old != nil {
+		job.Version, job.CreateIndex = new(*old.Version+1), old.CreateIndex
+	}
+	tx.insert(tableJobs, job)
+	tx.insert(tableVersions, job)
+	tx.dropOldVersions(*job.Namespace, *job.ID)
+}
+
+// PutJob stores a changed job without making a new version: its status, its
+// stability. It takes ownership.
+func (tx *Txn) PutJob(job *api.Job) {
+	job.ModifyIndex = new(tx.Index)
+	tx.insert(tableJobs, job)
+	tx.insert(tableVersions, job)
+}
+
+// MarkStable sets the stability of one version of a job. A version that is no
+// longer kept is left alone.
+func (tx *Txn) MarkStable(namespace, id string, version uint64, stable bool) {
+	row := tx.Version(nil, namespace, id, version)
+	if row == nil || *row.Stable == stable {
+		return
+	}
+	job := *row
+	job.Stable = &stable
+	job.ModifyIndex = new(tx.Index)
+	tx.insert(tableVersions, &job)
+	if current := tx.Job(nil, namespace, id); current != nil && *current.Version == version {
+		tx.insert(tableJobs, &job)
+	}
+}
+
+// StopJob stores a copy of the job with Stop set, as a new version; with purge
+// it removes the job and its versions instead. It returns what the evaluation
+// that follows is about: the stopped job, or nil where there is none any more.
+// (Nomad: a stop is a version, and keeps the version's Stable.)
+func (tx *Txn) StopJob(namespace, id string, purge bool) *api.Job {
+	old := tx.Job(nil, namespace, id)
+	if old == nil {
+		return nil
+	}
+	if purge {
+		tx.purge(namespace, id)
+		return nil
+	}
+	job := *old
+	job.Stop = new(true)
+	tx.putVersion(&job, old)
+	return &job
+}
+
+// RevertJob stores a copy of an older version as the newest one. With stable
+// the copy keeps its Stable. (Nomad: an automatic revert keeps it, a manual one
+// does not.) It returns nil when the version is no longer kept.
+func (tx *Txn) RevertJob(namespace, id string, version uint64, stable bool) *api.Job {
+	current, old := tx.Job(nil, namespace, id), tx.Version(nil, namespace, id, version)
+	if current == nil || old == nil {
+		return nil
+	}
+	job := *old
+	job.Stable = new(stable && *old.Stable)
+	tx.putVersion(&job, current)
+	if text := tx.Submission(nil, namespace, id, version); text != nil {
+		tx.insert(tableSubmissions, &submissionRow{namespace, id, *job.Version, text})
+	}
+	return &job
+}
+
+func (tx *Txn) purge(namespace, id string) {
+	tx.delete(tableJobs, tx.Job(nil, namespace, id))
+	for _, version := range tx.Versions(nil, namespace, id) {
+		tx.deleteVersion(version)
+	}
+}
+
+func (tx *Txn) deleteVersion(job *api.Job) {
+	tx.delete(tableVersions, job)
+	row := first[submissionRow](&tx.Snapshot, nil, tableSubmissions, byID, *job.Namespace, *job.ID, versionKey(*job.Version))
+	if row != nil {
+		tx.delete(tableSubmissions, row)
+	}
+}
+
+// dropOldVersions keeps the newest versions and every tagged one. Where no kept
+// version is stable, the newest stable one stays in the place of the oldest, so
+// that there is something to revert to. (Nomad.)
+func (tx *Txn) dropOldVersions(namespace, id string) {
+	tagged := func(job *api.Job) bool { return job.VersionTag != nil }
+	stable := func(job *api.Job) bool { return *job.Stable }
+	versions := slices.DeleteFunc(tx.Versions(nil, namespace, id), tagged)
+	if len(versions) <= trackedVersions {
+		return
+	}
+	if i := slices.IndexFunc(versions, stable); i >= trackedVersions {
+		last := trackedVersions - 1
+		versions[last], versions[i] = versions[i], versions[last]
+	}
+	for _, job := range versions[trackedVersions:] {
+		tx.deleteVersion(job)
+	}
+}
+
+// SameSpec tells whether two canonical jobs, both as they came over the wire,
+// are the same but for what the server sets.
+func SameSpec(a, b *api.Job) bool {
+	return reflect.DeepEqual(authored(a), authored(b))
+}
+
+func authored(job *api.Job) *api.Job {
+	bare := *job
+	bare.Status, bare.StatusDescription, bare.Stable = nil, nil, nil
+	bare.Version, bare.CreateIndex, bare.ModifyIndex, bare.JobModifyIndex = nil, nil, nil, nil
+	bare.SubmitTime, bare.VersionTag = nil, nil
+	return &bare
+}

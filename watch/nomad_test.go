@@ -1,0 +1,467 @@
+package watch_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+
+	"ostro/watch"
+)
+
+// job is a shell script as a job with short times.
+func job(id, kind, script string) *api.Job {
+	j := &api.Job{
+		ID: &id, Name: new(id + "-name"), Type: &kind, Datacenters: []string{"*"},
+		TaskGroups: []*api.TaskGroup{{
+			Name: new("web"),
+			Update: &api.UpdateStrategy{
+				MaxParallel: new(1), HealthCheck: new("task_states"), AutoRevert: new(true),
+				MinHealthyTime: new(500 * time.Millisecond), HealthyDeadline: new(15 * time.Second), ProgressDeadline: new(20 * time.Second),
+			},
+			RestartPolicy:    &api.RestartPolicy{Attempts: new(0), Mode: new("fail"), Interval: new(time.Minute), Delay: new(time.Second)},
+			ReschedulePolicy: &api.ReschedulePolicy{Attempts: new(0), Unlimited: new(false), Interval: new(time.Minute), Delay: new(5 * time.Second), DelayFunction: new("constant"), MaxDelay: new(time.Minute)},
+			Tasks: []*api.Task{{
+				Name: "server", Driver: "raw_exec",
+				Config:      map[string]any{"command": "/bin/sh", "args": []string{"-c", script}},
+				Resources:   &api.Resources{CPU: new(10), MemoryMB: new(10)},
+				KillTimeout: new(time.Second),
+			}},
+		}},
+	}
+	switch kind {
+	case "system":
+		j.TaskGroups[0].ReschedulePolicy = nil
+	case "batch":
+		j.TaskGroups[0].Update = nil
+	case "sysbatch":
+		j.TaskGroups[0].Update, j.TaskGroups[0].ReschedulePolicy = nil, nil
+	}
+	return j
+}
+
+const (
+	serves = "exec sleep 600"
+	breaks = "echo starting; echo 'no config file' >&2; exit 7"
+)
+
+// register submits a job as it is and returns the target to watch. The job is
+// purged when the test ends.
+func register(t *testing.T, c *api.Client, job *api.Job) watch.Target {
+	t.Helper()
+	reply, _, err := c.Jobs().Register(job, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { purge(c, *job.ID) })
+	have, _, err := c.Jobs().Info(*job.ID, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return watch.Target{JobID: *job.ID, EvalID: reply.EvalID, JobVersion: *have.Version, JobModifyIndex: reply.JobModifyIndex}
+}
+
+// verdict watches a target to its end. What was shown is in the test's log.
+func verdict(t *testing.T, c *api.Client, target watch.Target, o watch.Options) watch.Verdict {
+	t.Helper()
+	if o.Timeout == 0 {
+		o.Timeout = 50 * time.Second
+	}
+	seen := make(map[string]bool)
+	o.Notify = func(e watch.Event) {
+		t.Logf("%s: %s", e.Kind, e.Text)
+		if seen[e.Text] && e.Kind == watch.EventProgress {
+			t.Errorf("shown twice: %s", e.Text)
+		}
+		seen[e.Text] = true
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	v, err := watch.Run(ctx, c, target, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("verdict: %s: %s", v.Outcome, v.Summary)
+	for _, r := range v.Reasons {
+		t.Logf("reason: %+v", r)
+	}
+	return v
+}
+
+func wantOutcome(t *testing.T, v watch.Verdict, want watch.Outcome, words ...string) {
+	t.Helper()
+	if v.Outcome != want {
+		t.Fatalf("the outcome is %s (%s), want %s", v.Outcome, v.Summary, want)
+	}
+	for _, w := range words {
+		if !strings.Contains(v.Summary, w) {
+			t.Errorf("the summary %q does not say %q", v.Summary, w)
+		}
+	}
+}
+
+func TestRealDeployUpdateRevert(t *testing.T) {
+	c := realNomad(t)
+	wantOutcome(t, verdict(t, c, register(t, c, job("revert", "service", serves)), watch.Options{}), watch.Successful)
+	wantOutcome(t, verdict(t, c, register(t, c, job("revert", "service", serves+" 1")), watch.Options{}), watch.Successful)
+
+	v := verdict(t, c, register(t, c, job("revert", "service", breaks)), watch.Options{})
+	wantOutcome(t, v, watch.Reverted, "reverted to version 1")
+	joined, err := watch.Join(t.Context(), c, "", "", "revert")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantOutcome(t, verdict(t, c, joined, watch.Options{}), watch.Reverted, "reverted to version 1")
+	if len(v.Reasons) != 1 || v.Reasons[0].ExitCode == nil || *v.Reasons[0].ExitCode != 7 || !strings.Contains(v.Reasons[0].LogTail, "no config file") {
+		t.Errorf("the reason is not that the task ended with 7: %+v", v.Reasons)
+	}
+}
+
+func TestRealFirstDeployFails(t *testing.T) {
+	c := realNomad(t)
+	v := verdict(t, c, register(t, c, job("first", "service", breaks)), watch.Options{})
+	wantOutcome(t, v, watch.Failed, "no stable version")
+}
+
+func TestRealSystem(t *testing.T) {
+	c := fullNomad(t)
+	wantOutcome(t, verdict(t, c, register(t, c, job("sys", "system", serves)), watch.Options{}), watch.Successful)
+	wantOutcome(t, verdict(t, c, register(t, c, job("sys", "system", breaks)), watch.Options{}), watch.Reverted, "reverted to version 0")
+}
+
+func TestRealUnplaceable(t *testing.T) {
+	c := fullNomad(t)
+	for _, kind := range []string{"service", "system", "batch", "sysbatch"} {
+		j := job("nowhere-"+kind, kind, serves)
+		j.Constraints = []*api.Constraint{{LTarget: "${attr.kernel.name}", RTarget: "windows", Operand: "="}}
+		start := time.Now()
+		v := verdict(t, c, register(t, c, j), watch.Options{})
+		wantOutcome(t, v, watch.Unplaceable, "${attr.kernel.name} = windows", "1 node")
+		if took := time.Since(start); took > 8*time.Second {
+			t.Errorf("%s: known after %s only", kind, took)
+		}
+	}
+}
+
+func TestRealNoNodes(t *testing.T) {
+	c := fullNomad(t)
+	for _, kind := range []string{"service", "system", "batch", "sysbatch"} {
+		j := job("nodc-"+kind, kind, serves)
+		j.Datacenters = []string{"nope"}
+		v := verdict(t, c, register(t, c, j), watch.Options{Timeout: 5 * time.Second})
+		wantOutcome(t, v, watch.Unplaceable)
+	}
+}
+
+func TestRealSuperseded(t *testing.T) {
+	c := realNomad(t)
+	slow := func(arg string) *api.Job {
+		j := job("race", "service", serves+" "+arg)
+		j.TaskGroups[0].Update.MinHealthyTime = new(5 * time.Second)
+		return j
+	}
+	first := register(t, c, slow("1"))
+	register(t, c, slow("2"))
+	v := verdict(t, c, first, watch.Options{})
+	wantOutcome(t, v, watch.Superseded, "superseded by version 1")
+
+	third := register(t, c, slow("3"))
+	if _, _, err := c.Jobs().Deregister("race", false, nil); err != nil {
+		t.Fatal(err)
+	}
+	wantOutcome(t, verdict(t, c, third, watch.Options{}), watch.Superseded, "stopped")
+	fourth := register(t, c, slow("4"))
+	if _, _, err := c.Jobs().Deregister("race", true, nil); err != nil {
+		t.Fatal(err)
+	}
+	wantOutcome(t, verdict(t, c, fourth, watch.Options{}), watch.Superseded, "purged")
+}
+
+func TestRealWithoutDeployment(t *testing.T) {
+	c := fullNomad(t)
+	j := job("nodeploy", "service", serves)
+	j.TaskGroups[0].Update.MaxParallel = new(0)
+	j.TaskGroups[0].Count = new(2)
+	wantOutcome(t, verdict(t, c, register(t, c, j), watch.Options{}), watch.Successful, "version 0 runs")
+	j = job("nodeploy", "service", breaks)
+	j.TaskGroups[0].Update.MaxParallel = new(0)
+	wantOutcome(t, verdict(t, c, register(t, c, j), watch.Options{}), watch.Failed)
+	j.TaskGroups[0].Count = new(0)
+	wantOutcome(t, verdict(t, c, register(t, c, j), watch.Options{}), watch.Successful, "nothing runs")
+}
+
+func TestRealBatch(t *testing.T) {
+	c := fullNomad(t)
+	for _, kind := range []string{"batch", "sysbatch"} {
+		run := func(id, script string) watch.Verdict {
+			return verdict(t, c, register(t, c, job(id+kind, kind, script)), watch.Options{})
+		}
+		wantOutcome(t, run("done", "echo done; sleep 1"), watch.Successful)
+		v := run("broken", "sleep 1;"+breaks)
+		wantOutcome(t, v, watch.Failed)
+		if len(v.Reasons) != 1 || *v.Reasons[0].ExitCode != 7 {
+			t.Errorf("%s: reasons are %+v", kind, v.Reasons)
+		}
+	}
+}
+
+func TestRealRevertToStopped(t *testing.T) {
+	c := fullNomad(t)
+	wantOutcome(t, verdict(t, c, register(t, c, job("dead", "service", serves)), watch.Options{}), watch.Successful)
+	if _, _, err := c.Jobs().Deregister("dead", false, nil); err != nil {
+		t.Fatal(err)
+	}
+	wantOutcome(t, verdict(t, c, register(t, c, job("dead", "service", breaks)), watch.Options{}), watch.NothingRuns, "stopped")
+}
+
+func TestRealTimeout(t *testing.T) {
+	c := fullNomad(t)
+	j := job("slow", "service", serves)
+	j.TaskGroups[0].Update.MinHealthyTime = new(10 * time.Second)
+	v := verdict(t, c, register(t, c, j), watch.Options{Timeout: 2 * time.Second})
+	wantOutcome(t, v, watch.Unknown, "timed out")
+}
+
+func TestRealCanary(t *testing.T) {
+	c := fullNomad(t)
+	canary := func(script string) *api.Job {
+		j := job("canary", "service", script)
+		j.TaskGroups[0].Update.Canary = new(1)
+		return j
+	}
+	wantOutcome(t, verdict(t, c, register(t, c, canary(serves)), watch.Options{}), watch.Successful)
+
+	second := register(t, c, canary(serves+" 1"))
+	v := verdict(t, c, second, watch.Options{Promote: watch.PromoteDetach})
+	wantOutcome(t, v, watch.ReadyForPromotion)
+	if v.Deployment == nil {
+		t.Fatal("no deployment to promote")
+	}
+	asked := 0
+	check := httptest.NewServer(http.HandlerFunc(func(reply http.ResponseWriter, _ *http.Request) {
+		if asked++; asked < 3 {
+			reply.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer check.Close()
+	v = verdict(t, c, second, watch.Options{Promote: watch.PromoteHealthy, PromoteCheck: check.URL})
+	wantOutcome(t, v, watch.Successful)
+	if asked != 3 {
+		t.Errorf("the check was asked %d times, want 3", asked)
+	}
+
+	v = verdict(t, c, register(t, c, canary(breaks)), watch.Options{Promote: watch.PromoteHealthy})
+	wantOutcome(t, v, watch.Reverted, "reverted to version 1")
+}
+
+func TestRealNoChange(t *testing.T) {
+	c := fullNomad(t)
+	join := func(target watch.Target) watch.Target {
+		target.NoChange, target.EvalID = true, ""
+		return target
+	}
+	good := register(t, c, job("same", "service", serves))
+	wantOutcome(t, verdict(t, c, join(good), watch.Options{}), watch.Successful)
+	wantOutcome(t, verdict(t, c, join(good), watch.Options{}), watch.Successful)
+
+	bad := register(t, c, job("samebad", "service", breaks))
+	wantOutcome(t, verdict(t, c, bad, watch.Options{}), watch.Failed)
+	wantOutcome(t, verdict(t, c, join(bad), watch.Options{}), watch.Failed)
+
+	run := register(t, c, job("samebatch", "batch", "exit 0"))
+	wantOutcome(t, verdict(t, c, run, watch.Options{}), watch.Successful)
+	wantOutcome(t, verdict(t, c, join(run), watch.Options{}), watch.Successful)
+}
+
+func TestRealRevertOnFailure(t *testing.T) {
+	c := fullNomad(t)
+	manual := func(script string) *api.Job {
+		j := job("manual", "service", script)
+		j.TaskGroups[0].Update.AutoRevert = new(false)
+		return j
+	}
+	o := watch.Options{RevertOnFailure: true}
+	v := verdict(t, c, register(t, c, manual(breaks+" # first")), o)
+	wantOutcome(t, v, watch.Failed, "no stable version")
+	wantOutcome(t, verdict(t, c, register(t, c, manual(serves)), o), watch.Successful)
+	v = verdict(t, c, register(t, c, manual(breaks)), o)
+	wantOutcome(t, v, watch.Reverted, "reverted to version 1")
+}
+
+func TestRealRevertFailsToo(t *testing.T) {
+	c := fullNomad(t)
+	flag := filepath.Join(t.TempDir(), "ok")
+	if err := os.WriteFile(flag, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantOutcome(t, verdict(t, c, register(t, c, job("twice", "service", "test -e "+flag+" || exit 9; "+serves)), watch.Options{}), watch.Successful)
+	if err := os.Remove(flag); err != nil {
+		t.Fatal(err)
+	}
+	v := verdict(t, c, register(t, c, job("twice", "service", breaks)), watch.Options{})
+	wantOutcome(t, v, watch.Failed, "the revert to version 0 did not succeed")
+	if len(v.Reasons) != 2 || v.Rollback == nil {
+		t.Errorf("not both failures are told: %+v", v.Reasons)
+	}
+}
+
+func TestRealSideTasks(t *testing.T) {
+	c := fullNomad(t)
+	j := job("sides", "service", serves)
+	side := func(name, hook, script string) *api.Task {
+		return &api.Task{
+			Name: name, Driver: "raw_exec", Config: map[string]any{"command": "/bin/sh", "args": []string{"-c", script}},
+			Lifecycle: &api.TaskLifecycle{Hook: hook}, Resources: &api.Resources{CPU: new(10), MemoryMB: new(10)},
+		}
+	}
+	g := j.TaskGroups[0]
+	g.Tasks = append(g.Tasks, side("init", "prestart", "exit 0"), side("after", "poststart", "exit 0"), side("end", "poststop", "exit 0"))
+	wantOutcome(t, verdict(t, c, register(t, c, j), watch.Options{}), watch.Successful)
+	g.Update.MaxParallel = new(0)
+	g.Tasks[0].Config["args"] = []string{"-c", serves + " 1"}
+	wantOutcome(t, verdict(t, c, register(t, c, j), watch.Options{}), watch.Successful, "version 1 runs")
+}
+
+func TestRealRegistration(t *testing.T) {
+	c := fullNomad(t)
+	j := job("cron", "batch", "exit 0")
+	j.Periodic = &api.PeriodicConfig{Enabled: new(true), Spec: new("0 0 1 1 *"), SpecType: new("cron")}
+	wantOutcome(t, verdict(t, c, register(t, c, j), watch.Options{}), watch.Successful, "registered")
+}
+
+func TestRealForcedLaunch(t *testing.T) {
+	c := fullNomad(t)
+	j := job("hourly", "batch", breaks)
+	j.Periodic = &api.PeriodicConfig{Enabled: new(true), Spec: new("0 0 1 1 *"), SpecType: new("cron")}
+	register(t, c, j)
+	evalID, _, err := c.Jobs().PeriodicForce("hourly", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eval, _, err := c.Evaluations().Info(evalID, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantOutcome(t, verdict(t, c, watch.Target{JobID: eval.JobID, EvalID: evalID}, watch.Options{}), watch.Failed)
+}
+
+func TestRealDispatch(t *testing.T) {
+	c := fullNomad(t)
+	j := job("sized", "batch", `exit $(test "$NOMAD_META_good" = yes && echo 0 || echo 5)`)
+	j.ParameterizedJob = &api.ParameterizedJobConfig{MetaRequired: []string{"good"}}
+	wantOutcome(t, verdict(t, c, register(t, c, j), watch.Options{}), watch.Successful, "registered")
+	for good, want := range map[string]watch.Outcome{"yes": watch.Successful, "no": watch.Failed} {
+		run, _, err := c.Jobs().Dispatch("sized", map[string]string{"good": good}, nil, "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantOutcome(t, verdict(t, c, watch.Target{JobID: run.DispatchedJobID, EvalID: run.EvalID}, watch.Options{}), want)
+	}
+}
+
+// An allocation that fails between its own health and the deployment's end makes
+// the deploy a failure, though Nomad's deployment ends well.
+func TestRealFailedBehindSuccess(t *testing.T) {
+	c := fullNomad(t)
+	j := job("behind", "service", "sleep 2; exit 3")
+	slow := *j.TaskGroups[0]
+	update := *slow.Update
+	update.MinHealthyTime = new(4 * time.Second)
+	slow.Name, slow.Update = new("slow"), &update
+	slow.Tasks = []*api.Task{{Name: "server", Driver: "raw_exec", Config: map[string]any{"command": "/bin/sleep", "args": []string{"600"}}, Resources: &api.Resources{CPU: new(10), MemoryMB: new(10)}}}
+	j.TaskGroups = append(j.TaskGroups, &slow)
+	v := verdict(t, c, register(t, c, j), watch.Options{})
+	wantOutcome(t, v, watch.Failed)
+	if len(v.Reasons) != 1 || v.Reasons[0].Group != "web" || *v.Reasons[0].ExitCode != 3 {
+		t.Errorf("reasons: %+v", v.Reasons)
+	}
+}
+
+func TestRealOperatorFails(t *testing.T) {
+	c := fullNomad(t)
+	j := job("operated", "service", serves)
+	j.TaskGroups[0].Update.MinHealthyTime = new(10 * time.Second)
+	target := register(t, c, j)
+	var once sync.Once
+	o := watch.Options{Timeout: 30 * time.Second}
+	o.Notify = func(watch.Event) {
+		once.Do(func() {
+			d, _, err := c.Jobs().LatestDeployment("operated", nil)
+			if err == nil {
+				_, _, err = c.Deployments().Fail(d.ID, nil)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	v, err := watch.Run(t.Context(), c, target, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantOutcome(t, v, watch.Failed, "deployment marked as failed")
+}
+
+// A server that is killed and comes back costs two lines, not the verdict.
+func TestRealServerRestart(t *testing.T) {
+	fullNomad(t)
+	path, err := exec.LookPath("nomad")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "ostro-nomad-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := agent{path: path, dir: dir, ports: freePorts(3), flags: []string{"-server", "-client", "-bootstrap-expect=1", "-data-dir=" + dir}}
+	c, err := a.start()
+	defer os.RemoveAll(dir)
+	defer a.kill(os.Interrupt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := job("restarted", "service", serves)
+	j.TaskGroups[0].Update = &api.UpdateStrategy{MinHealthyTime: new(8 * time.Second), HealthCheck: new("task_states"), HealthyDeadline: new(time.Minute), ProgressDeadline: new(2 * time.Minute)}
+	target := register(t, c, j)
+	var lines []string
+	var restart sync.WaitGroup
+	o := watch.Options{Timeout: 90 * time.Second, Notify: func(e watch.Event) {
+		t.Logf("%s: %s", e.Kind, e.Text)
+		if lines = append(lines, e.Text); len(lines) == 1 {
+			a.kill(syscall.SIGKILL)
+			restart.Go(func() {
+				<-time.After(3 * time.Second)
+				a.start()
+			})
+		}
+	}}
+	v, err := watch.Run(t.Context(), c, target, o)
+	restart.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantOutcome(t, v, watch.Successful)
+	told := strings.Join(lines, "\n")
+	if strings.Count(told, "contact lost") != 1 || strings.Count(told, "contact is back") != 1 {
+		t.Errorf("the loss of contact is not told once:\n%s", told)
+	}
+	if _, _, err := c.Jobs().Deregister("restarted", true, nil); err != nil {
+		t.Error(err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); <-time.After(100 * time.Millisecond) {
+		c.System().GarbageCollect()
+		if left, err := filepath.Glob(filepath.Join(dir, "alloc", "*", "server")); err != nil || len(left) == 0 {
+			return
+		}
+	}
+	t.Error("the allocation's folder is still there, as are its mounts")
+}

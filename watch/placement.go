@@ -1,0 +1,50 @@
+package watch
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/hashicorp/nomad/api"
+)
+
+// placementReasons puts the scheduler's metrics into words: nothing to look at,
+// constraints that filtered nodes, resources that were used up.
+func placementReasons(m *api.AllocationMetric) []string {
+	var why []string
+	for _, dc := range slices.Sorted(maps.Keys(m.NodesAvailable)) {
+		if m.NodesAvailable[dc] == 0 {
+			why = append(why, fmt.Sprintf("no node is available in datacenter %q", dc))
+		}
+	}
+	if m.NodesEvaluated == 0 && len(why) == 0 {
+		why = append(why, "no node was eligible")
+	}
+	count := func(format string, m map[string]int) {
+		for _, key := range byCount(m) {
+			why = append(why, fmt.Sprintf(format, key, nodes(m[key])))
+		}
+	}
+	count("node class %q filtered %s", m.ClassFiltered)
+	count("constraint %q filtered %s", m.ConstraintFiltered)
+	count("%s exhausted on %s", m.DimensionExhausted)
+	for _, quota := range m.QuotaExhausted {
+		why = append(why, "quota limit reached: "+quota)
+	}
+	return why
+}
+
+// byCount orders the keys by falling count, then by name.
+func byCount(m map[string]int) []string {
+	return slices.SortedFunc(maps.Keys(m), func(a, b string) int {
+		return cmp.Or(cmp.Compare(m[b], m[a]), cmp.Compare(a, b))
+	})
+}
+
+func nodes(n int) string {
+	if n == 1 {
+		return "1 node"
+	}
+	return fmt.Sprintf("%d nodes", n)
+}
