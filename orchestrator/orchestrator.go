@@ -120,7 +120,12 @@ func (o *Orchestrator) start(ctx, running context.Context) error {
 // openStores opens the state first: its lock keeps a second process out.
 func (o *Orchestrator) openStores() error {
 	o.loop = newLoop(loopConfig{log: o.conf.Log, clock: clock(), runners: o.runners})
-	store, err := state.Open(state.Config{Dir: filepath.Join(o.conf.DataDir, "server"), Committed: o.loop.committed})
+	dir := filepath.Join(o.conf.DataDir, "server")
+	seal, err := loadSeal(dir)
+	if err != nil {
+		return err
+	}
+	store, err := state.Open(state.Config{Dir: dir, Committed: o.loop.committed, Seal: seal})
 	if err != nil {
 		return err
 	}

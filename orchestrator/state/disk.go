@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"crypto/cipher"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,12 +25,14 @@ const lockWait = 2 * time.Second
 type disk struct {
 	bolt *bolt.DB
 	keys map[string]keys
+	// seal encrypts what is secret; nil where nothing is to be encrypted.
+	seal cipher.AEAD
 }
 
 // ErrLocked is returned by [Open] when another process has the state open.
 var ErrLocked = errors.New("another process has this state open")
 
-func openDisk(dir string) (*disk, error) {
+func openDisk(dir string, seal cipher.AEAD) (*disk, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the state folder: %w", err)
 	}
@@ -41,7 +44,7 @@ func openDisk(dir string) (*disk, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the state file %s: %w", path, err)
 	}
-	return &disk{db, primaryKeys()}, nil
+	return &disk{db, primaryKeys(), seal}, nil
 }
 
 func (d *disk) close() error { return d.bolt.Close() }
@@ -60,7 +63,7 @@ func (d *disk) write(changes Changes) error {
 				}
 				continue
 			}
-			value, err := json.Marshal(toDisk(change.After))
+			value, err := d.encode(change.After)
 			if err != nil {
 				return fmt.Errorf("encode a row of %s: %w", change.Table, err)
 			}
@@ -75,7 +78,7 @@ func (d *disk) write(changes Changes) error {
 // load reads every row into txn, jobs before the allocations that run them.
 func (d *disk) load(txn *memdb.Txn) error {
 	return d.bolt.View(func(tx *bolt.Tx) error {
-		for _, table := range loadOrder() {
+		for _, table := range append(loadOrder(), d.catalogueOrder()...) {
 			bucket := tx.Bucket([]byte(table.name))
 			if bucket == nil {
 				continue
@@ -101,14 +104,20 @@ type allocRow struct {
 	JobCreateIndex, JobRevision uint64
 }
 
-func toDisk(row any) any {
-	alloc, ok := row.(*api.Allocation)
-	if !ok {
-		return row
+func (d *disk) encode(row any) ([]byte, error) {
+	switch row := row.(type) {
+	case *api.Allocation:
+		bare := *row
+		bare.Job = nil
+		return json.Marshal(allocRow{&bare, *row.Job.CreateIndex, *row.Job.Version})
+	case *api.Variable:
+		sealed, err := d.sealVariable(row)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(sealed)
 	}
-	bare := *alloc
-	bare.Job = nil
-	return allocRow{&bare, *alloc.Job.CreateIndex, *alloc.Job.Version}
+	return json.Marshal(row)
 }
 
 func fromDisk(txn *memdb.Txn, row *allocRow) (*api.Allocation, error) {

@@ -154,7 +154,7 @@ func schema() *memdb.DBSchema {
 		tableNodes: indexes(func(row any) []string { return []string{row.(*api.Node).ID} }),
 	}
 	s := &memdb.DBSchema{Tables: map[string]*memdb.TableSchema{}}
-	for name, idx := range tables {
+	for name, idx := range withCatalogue(tables) {
 		s.Tables[name] = &memdb.TableSchema{Name: name, Indexes: idx}
 	}
 	return s

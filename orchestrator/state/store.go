@@ -1,6 +1,7 @@
 package state
 
 import (
+	"crypto/cipher"
 	"fmt"
 	"sync"
 
@@ -22,6 +23,9 @@ type Config struct {
 	// and what it changed, in the order of the writes and one at a time. It
 	// must not block and must not write.
 	Committed func(index uint64, changes Changes)
+	// Seal, when set, encrypts the items of variables on disk. It makes its own
+	// nonces. (crypto/cipher: NewGCMWithRandomNonce.)
+	Seal cipher.AEAD
 }
 
 // Store holds the tables. It is safe for concurrent use.
@@ -46,7 +50,7 @@ func Open(c Config) (*Store, error) {
 	if c.Dir == "" {
 		return s, nil
 	}
-	if s.disk, err = openDisk(c.Dir); err != nil {
+	if s.disk, err = openDisk(c.Dir, c.Seal); err != nil {
 		return nil, err
 	}
 	txn := db.Txn(true)

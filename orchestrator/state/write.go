@@ -23,10 +23,11 @@ func (tx *Txn) delete(table string, row any) {
 	}
 }
 
-// finish settles the statuses of jobs, stamps the tables that changed and
+// finish settles the statuses of jobs and what follows from them, stamps the tables that changed and
 // returns all changes.
 func (tx *Txn) finish() Changes {
 	tx.refreshStatuses()
+	tx.dropServices()
 	touched := map[string]bool{}
 	for _, change := range tx.txn.Changes() {
 		touched[change.Table] = true
