@@ -259,11 +259,11 @@ func endAgent(ctx context.Context, dir string, s *agentState) error {
 	tick := time.NewTicker(agentPoll)
 	defer tick.Stop()
 	for {
-		held, err := agentLockHeld(dir)
+		holder, err := agentLockHolder(dir)
 		if err != nil {
 			return err
 		}
-		if !held {
+		if holder == 0 {
 			return nil
 		}
 		select {

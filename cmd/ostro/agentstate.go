@@ -72,17 +72,19 @@ func writeAgentState(dir string, s agentState) error {
 	return nil
 }
 
-// runningAgent is this user's agent, or nil when none runs.
+// runningAgent is this user's agent, or nil when none runs. One that has just
+// taken the lock does not count before it has said for itself where it is:
+// until then the file may still hold the words of one that died.
 func runningAgent(dir string) (*agentState, error) {
-	held, err := agentLockHeld(dir)
-	if err != nil || !held {
+	holder, err := agentLockHolder(dir)
+	if err != nil || holder == 0 {
 		return nil, err
 	}
 	s, err := readAgentState(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err != nil || s.PID == 0 {
+	if err != nil || s.PID == 0 || holder > 0 && s.PID != holder {
 		return nil, err
 	}
 	return s, nil
@@ -152,7 +154,7 @@ func awaitAgent(ctx context.Context, dir string, ended <-chan error) (*agentStat
 		}
 		select {
 		case err := <-ended:
-			if held, _ := agentLockHeld(dir); !held {
+			if holder, _ := agentLockHolder(dir); holder == 0 {
 				return nil, fmt.Errorf("the agent ended at its start: %w", err)
 			}
 			// It gave way to another one, which is still coming up.

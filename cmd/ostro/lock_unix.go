@@ -45,20 +45,28 @@ func openAgentLock(dir string) (*os.File, error) {
 
 func (l *agentLock) release() { l.file.Close() }
 
-func agentLockHeld(dir string) (bool, error) {
+// agentLockHolder gives the process that holds the lock, 0 when none does. A
+// holder that this process cannot see, in another PID namespace, is -1.
+func agentLockHolder(dir string) (pid int, err error) {
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-		return false, nil
+		return 0, nil
 	}
 	file, err := openAgentLock(dir)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	defer file.Close()
 	lock := unix.Flock_t{Type: unix.F_WRLCK}
 	if err := unix.FcntlFlock(file.Fd(), unix.F_GETLK, &lock); err != nil {
-		return false, fmt.Errorf("look at the agent's lock: %w", err)
+		return 0, fmt.Errorf("look at the agent's lock: %w", err)
 	}
-	return lock.Type != unix.F_UNLCK, nil
+	switch {
+	case lock.Type == unix.F_UNLCK:
+		return 0, nil
+	case lock.Pid == 0:
+		return -1, nil
+	}
+	return int(lock.Pid), nil
 }
 
 // detach puts a command into a session of its own, so that it outlives this

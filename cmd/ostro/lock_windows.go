@@ -13,7 +13,7 @@ func takeAgentLock(string) (*agentLock, error) { return nil, errNoAgent }
 
 func (l *agentLock) release() {}
 
-func agentLockHeld(string) (bool, error) { return false, errNoAgent }
+func agentLockHolder(string) (int, error) { return 0, errNoAgent }
 
 func detach(*exec.Cmd) {}
 
