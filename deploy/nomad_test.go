@@ -3,174 +3,28 @@ package deploy_test
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/nomad/api"
 
 	"ostro/deploy"
+	"ostro/nomadtest"
 )
 
-// nomad is one real agent for all tests of the package, started by the first
-// that needs it.
-var nomad struct {
-	sync.Once
-	client *api.Client
-	stop   func()
-	err    error
-}
+func TestMain(m *testing.M) { os.Exit(nomadtest.Main(m)) }
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if nomad.stop != nil {
-		nomad.stop()
-	}
-	os.Exit(code)
-}
+const serves = nomadtest.Serves
 
-// realNomad returns a client of a real nomad agent, or skips the test.
-func realNomad(t *testing.T) *api.Client {
-	t.Helper()
-	t.Parallel()
-	path, err := exec.LookPath("nomad")
-	if err != nil {
-		t.Skip("no nomad on PATH: submitting to a real cluster is not tested")
-	}
-	nomad.Do(func() { nomad.client, nomad.stop, nomad.err = startNomad(path) })
-	if nomad.err != nil {
-		t.Fatal(nomad.err)
-	}
-	return nomad.client
-}
-
-func startNomad(path string) (*api.Client, func(), error) {
-	dir, err := os.MkdirTemp("", "ostro-nomad-")
-	if err != nil {
-		return nil, nil, err
-	}
-	ports := freePorts(3)
-	config := fmt.Sprintf(`
-ports { http = %d, rpc = %d, serf = %d }
-plugin "raw_exec" { config { enabled = true } }
-client { options = { "fingerprint.denylist" = "env_aws,env_gce,env_azure,env_digitalocean" } }
-`, ports[0], ports[1], ports[2])
-	config = strings.ReplaceAll(config, ", ", "\n")
-	file := filepath.Join(dir, "agent.hcl")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		return nil, nil, err
-	}
-	log, err := os.Create(filepath.Join(dir, "agent.log"))
-	if err != nil {
-		return nil, nil, err
-	}
-	cmd := exec.Command(path, "agent", "-dev", "-bind=127.0.0.1", "-config="+file)
-	cmd.Env = slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "AWS_CA_BUNDLE=") })
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		return nil, nil, err
-	}
-	stop := func() {
-		cmd.Process.Signal(os.Interrupt)
-		cmd.Wait()
-		os.RemoveAll(dir)
-	}
-	client, err := api.NewClient(&api.Config{Address: fmt.Sprintf("http://127.0.0.1:%d", ports[0])})
-	if err == nil {
-		err = awaitNode(client)
-	}
-	if err != nil {
-		stop()
-		return nil, nil, err
-	}
-	return client, stop, nil
-}
-
-// purge stops a job, waits until nothing of it runs, so that no process outlives
-// the agent, and removes it.
-func purge(c *api.Client, id string) {
-	c.Jobs().Deregister(id, false, nil)
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); <-time.After(50 * time.Millisecond) {
-		allocs, _, err := c.Jobs().Allocations(id, true, nil)
-		if err != nil || !slices.ContainsFunc(allocs, func(a *api.AllocationListStub) bool {
-			return a.ClientStatus == "running" || a.ClientStatus == "pending"
-		}) {
-			break
-		}
-	}
-	c.Jobs().Deregister(id, true, nil)
-}
-
-// awaitNode waits until the agent has a node that takes allocations.
-func awaitNode(c *api.Client) error {
-	deadline := time.Now().Add(time.Minute)
-	for time.Now().Before(deadline) {
-		nodes, _, err := c.Nodes().List(nil)
-		if err == nil && len(nodes) == 1 && nodes[0].Status == "ready" && nodes[0].Drivers["raw_exec"] != nil && nodes[0].Drivers["raw_exec"].Healthy {
-			return nil
-		}
-		<-time.After(100 * time.Millisecond)
-	}
-	return fmt.Errorf("nomad has no ready node with raw_exec after a minute")
-}
-
-func freePorts(n int) (ports []int) {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			panic(err)
-		}
-		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports
-}
-
-// job is a shell script as a job with short times.
-func job(id, kind, script string) *api.Job {
-	j := &api.Job{
-		ID: &id, Name: new(id + "-name"), Type: &kind, Datacenters: []string{"*"},
-		TaskGroups: []*api.TaskGroup{{
-			Name: new("web"),
-			Update: &api.UpdateStrategy{
-				MaxParallel: new(1), HealthCheck: new("task_states"), AutoRevert: new(true),
-				MinHealthyTime: new(500 * time.Millisecond), HealthyDeadline: new(15 * time.Second), ProgressDeadline: new(20 * time.Second),
-			},
-			RestartPolicy:    &api.RestartPolicy{Attempts: new(0), Mode: new("fail"), Interval: new(time.Minute), Delay: new(time.Second)},
-			ReschedulePolicy: &api.ReschedulePolicy{Attempts: new(0), Unlimited: new(false), Interval: new(time.Minute), Delay: new(5 * time.Second), DelayFunction: new("constant"), MaxDelay: new(time.Minute)},
-			Tasks: []*api.Task{{
-				Name: "server", Driver: "raw_exec",
-				Config:      map[string]any{"command": "/bin/sh", "args": []string{"-c", script}},
-				Resources:   &api.Resources{CPU: new(10), MemoryMB: new(10)},
-				KillTimeout: new(time.Second),
-			}},
-		}},
-	}
-	switch kind {
-	case "system":
-		j.TaskGroups[0].ReschedulePolicy = nil
-	case "batch":
-		j.TaskGroups[0].Update = nil
-	case "sysbatch":
-		j.TaskGroups[0].Update, j.TaskGroups[0].ReschedulePolicy = nil, nil
-	}
-	return j
-}
-
-const serves = "exec sleep 600"
+var job = nomadtest.Job
 
 func submit(t *testing.T, c *api.Client, job *api.Job, o deploy.Options) (*deploy.Receipt, error) {
 	t.Helper()
-	t.Cleanup(func() { purge(c, *job.ID) })
+	t.Cleanup(func() { nomadtest.Purge(c, "", *job.ID) })
 	r, err := deploy.Submit(t.Context(), c, job, o)
 	t.Logf("receipt %+v, error %v", r, err)
 	return r, err
@@ -185,8 +39,11 @@ func mustSubmit(t *testing.T, c *api.Client, job *api.Job, o deploy.Options) *de
 	return r
 }
 
-func TestRealSubmit(t *testing.T) {
-	c := realNomad(t)
+func TestServerSubmit(t *testing.T) {
+	nomadtest.EachAlways(t, serverSubmit)
+}
+
+func serverSubmit(t *testing.T, c *api.Client) {
 	r := mustSubmit(t, c, job("app", "service", serves), deploy.Options{})
 	if r.EvalID == "" || r.JobModifyIndex == 0 || r.Namespace != "default" || r.Region != "global" || r.Previous != nil {
 		t.Errorf("the first receipt is %+v", r)
@@ -215,8 +72,11 @@ func TestRealSubmit(t *testing.T) {
 	}
 }
 
-func TestRealCounts(t *testing.T) {
-	c := realNomad(t)
+func TestServerCounts(t *testing.T) {
+	nomadtest.EachAlways(t, serverCounts)
+}
+
+func serverCounts(t *testing.T, c *api.Client) {
 	mustSubmit(t, c, job("counted", "service", serves), deploy.Options{})
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); <-time.After(20 * time.Millisecond) {
 		if j, _, err := c.Jobs().Info("counted", nil); err == nil && *j.Status == "running" {
@@ -244,8 +104,11 @@ func TestRealCounts(t *testing.T) {
 	}
 }
 
-func TestRealGuards(t *testing.T) {
-	c := realNomad(t)
+func TestServerGuards(t *testing.T) {
+	nomadtest.EachAlways(t, serverGuards)
+}
+
+func serverGuards(t *testing.T, c *api.Client) {
 	nowhere := job("guards", "service", serves)
 	nowhere.Constraints = []*api.Constraint{{LTarget: "${attr.kernel.name}", RTarget: "windows", Operand: "="}}
 	_, err := submit(t, c, nowhere, deploy.Options{})
@@ -276,8 +139,11 @@ func TestRealGuards(t *testing.T) {
 
 // A job that somebody else changes after it was planned is planned again, and
 // what is registered in the end is what the last plan showed.
-func TestRealConflict(t *testing.T) {
-	c := realNomad(t)
+func TestServerConflict(t *testing.T) {
+	nomadtest.EachAlways(t, serverConflict)
+}
+
+func serverConflict(t *testing.T, c *api.Client) {
 	mustSubmit(t, c, job("race", "service", serves), deploy.Options{})
 	plans := 0
 	interfere := func(times int) func(*deploy.PlanResult) {
@@ -300,8 +166,9 @@ func TestRealConflict(t *testing.T) {
 	}
 }
 
-func TestRealForceBatch(t *testing.T) {
-	c := realNomad(t)
+func TestServerForceBatch(t *testing.T) { serverForceBatch(t, nomadtest.Real(t)) }
+
+func serverForceBatch(t *testing.T, c *api.Client) {
 	j := job("nightly", "batch", "exit 0")
 	j.Periodic = &api.PeriodicConfig{Enabled: new(true), Spec: new("0 0 1 1 *"), SpecType: new("cron")}
 	if r := mustSubmit(t, c, j, deploy.Options{}); r.EvalID != "" || r.Child != "" {
@@ -340,8 +207,11 @@ func (l *losing) RoundTrip(r *http.Request) (*http.Response, error) {
 	return reply, err
 }
 
-func TestRealLostAnswer(t *testing.T) {
-	c := realNomad(t)
+func TestServerLostAnswer(t *testing.T) {
+	nomadtest.EachAlways(t, serverLostAnswer)
+}
+
+func serverLostAnswer(t *testing.T, c *api.Client) {
 	for name, l := range map[string]*losing{"unseen": {unseen: 1}, "seen": {seen: 1}, "both": {seen: 1, unseen: 1}} {
 		lossy, err := api.NewClient(&api.Config{Address: c.Address(), HttpClient: &http.Client{Transport: l}})
 		if err != nil {
