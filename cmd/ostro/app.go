@@ -18,7 +18,7 @@ func newApp(t *terminal) *cli.App {
 		Usage: "takes a commit to a running, healthy Nomad deployment, and tells the truth about it",
 		Commands: []*cli.Command{
 			deployCommand(t), renderCommand(t), validateCommand(t), artifactCommand(t),
-			watchCommand(t), promoteCommand(t), failCommand(t), statusCommand(t), logsCommand(t), agentCommand(t), stopCommand(t), fmtCommand(t), versionCommand(t), superviseCommand(),
+			watchCommand(t), promoteCommand(t), failCommand(t), statusCommand(t), logsCommand(t), agentCommand(t), stopCommand(t), tunnelCommand(t), fmtCommand(t), versionCommand(t), superviseCommand(),
 		},
 		Reader: t.in, Writer: t.out, ErrWriter: t.err,
 		Version: Version(),

@@ -121,10 +121,7 @@ func (p *project) clientConfig() *api.Config {
 // the connection, and no local port is opened.
 func (p *project) connectSSH(ctx context.Context, conf *api.Config, host string) (*target, error) {
 	p.t.info("connecting to %s over SSH", host)
-	t, err := openTunnel(ctx, tunnel.Config{
-		Target: host, Remote: p.sshRemote(), IdentityFiles: append(p.c.StringSlice("ssh-key"), p.config.SSH.IdentityFiles...),
-		HostKey: p.sshHostKey(), Passphrase: p.t.passphrase(), Event: p.tunnelEvent,
-	})
+	t, err := openTunnel(ctx, p.tunnelConfig(host))
 	if err != nil {
 		return nil, err
 	}
@@ -146,6 +143,13 @@ func (p *project) connectSSH(ctx context.Context, conf *api.Config, host string)
 		transport.CloseIdleConnections()
 		t.Close()
 	}}, nil
+}
+
+func (p *project) tunnelConfig(host string) tunnel.Config {
+	return tunnel.Config{
+		Target: host, Remote: p.sshRemote(), IdentityFiles: append(p.c.StringSlice("ssh-key"), p.config.SSH.IdentityFiles...),
+		HostKey: p.sshHostKey(), Passphrase: p.t.passphrase(), Event: p.tunnelEvent,
+	}
 }
 
 // contactTime is how long contact is sought before anything is submitted.
@@ -200,10 +204,10 @@ func (p *project) tunnelEvent(e tunnel.Event) {
 
 // passphrase asks for the passphrase of a key, where there is somebody to ask.
 func (t *terminal) passphrase() func(context.Context, string) ([]byte, error) {
-	file, ok := t.in.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) || !t.tty {
+	if !isTerminal(t.in) || !t.tty {
 		return nil
 	}
+	file := t.in.(*os.File)
 	return func(_ context.Context, key string) ([]byte, error) {
 		fmt.Fprintf(t.err, "ostro: passphrase of %s: ", printable(key))
 		t.err.Flush()

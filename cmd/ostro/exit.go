@@ -44,6 +44,9 @@ func exitCode(err error) int {
 	if v, ok := errors.AsType[verdictError](err); ok {
 		return verdictCode(v.verdict.Outcome)
 	}
+	if c, ok := errors.AsType[commandError](err); ok {
+		return c.code()
+	}
 	if _, ok := errors.AsType[usageError](err); ok {
 		return codeUsage
 	}

@@ -36,13 +36,10 @@ func logFlags() []cli.Flag {
 
 // clientFlags say how to reach Nomad, as the nomad command line has them.
 func clientFlags() []cli.Flag {
-	return []cli.Flag{
+	return join([]cli.Flag{
 		&cli.StringFlag{Name: "address", Usage: "the `URL` of Nomad's API (NOMAD_ADDR)"},
 		&cli.BoolFlag{Name: "standalone", Usage: "use the orchestrator that is built in"},
-		&cli.StringFlag{Name: "ssh", Usage: "reach Nomad through SSH: `[USER@]HOST[:PORT]`"},
-		&cli.StringFlag{Name: "ssh-remote", Usage: "where Nomad is, seen from the SSH server: `HOST:PORT` (default: 127.0.0.1:4646)"},
-		&cli.StringSliceFlag{Name: "ssh-key", Usage: "a private key `FILE` for SSH"},
-		&cli.StringFlag{Name: "ssh-host-key", Usage: "the `KEY` or fingerprint that the SSH server must show"},
+	}, sshFlags(), []cli.Flag{
 		&cli.StringFlag{Name: "namespace", Usage: "the Nomad `NAMESPACE` (NOMAD_NAMESPACE)"},
 		&cli.StringFlag{Name: "region", Usage: "the Nomad `REGION` (NOMAD_REGION)"},
 		&cli.StringFlag{Name: "token", Usage: "the ACL `TOKEN` (NOMAD_TOKEN)"},
@@ -53,6 +50,16 @@ func clientFlags() []cli.Flag {
 		&cli.StringFlag{Name: "tls-server-name", Usage: "the `NAME` that Nomad's certificate must bear (NOMAD_TLS_SERVER_NAME)"},
 		&cli.BoolFlag{Name: "tls-skip-verify", Usage: "do not verify Nomad's certificate (NOMAD_SKIP_VERIFY)"},
 		&cli.BoolFlag{Name: "allow-stale", Usage: "let any server answer, not only the leader"},
+	})
+}
+
+// sshFlags say how to get to an SSH server, and where to from there.
+func sshFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "ssh", Usage: "reach Nomad through SSH: `[USER@]HOST[:PORT]`"},
+		&cli.StringFlag{Name: "ssh-remote", Usage: "where Nomad is, seen from the SSH server: `HOST:PORT` (default: 127.0.0.1:4646)"},
+		&cli.StringSliceFlag{Name: "ssh-key", Usage: "a private key `FILE` for SSH"},
+		&cli.StringFlag{Name: "ssh-host-key", Usage: "the `KEY` or fingerprint that the SSH server must show"},
 	}
 }
 

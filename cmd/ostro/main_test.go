@@ -221,7 +221,7 @@ func countTasks(text string) (int, error) {
 }
 
 // await waits for something to come true: await tasks 1 TEXT, await file PATH,
-// await answer URL, await running-deployment [FLAGS] JOB.
+// await line PATH TEXT, await answer URL, await running-deployment [FLAGS] JOB.
 func await(ts *testscript.TestScript, _ bool, args []string) {
 	check := map[string]func() bool{
 		"tasks": func() bool {
@@ -231,6 +231,10 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 		"file": func() bool {
 			info, err := os.Stat(args[1])
 			return err == nil && info.Size() > 0
+		},
+		"line": func() bool {
+			text, err := os.ReadFile(args[1])
+			return err == nil && strings.Contains(string(text), args[2])
 		},
 		"answer":  func() bool { return statusOf(args[1]) == http.StatusOK },
 		"refused": func() bool { return statusOf(args[1]) == http.StatusForbidden },

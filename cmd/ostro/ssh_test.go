@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -15,9 +17,18 @@ const sshdPath = "/usr/sbin/sshd"
 
 // sshdCommand starts a real sshd that takes the key $HOME/.ssh/id_ed25519, and
 // sets SSH_TARGET. Its host key is in the file host.pub; $HOME knows nothing of
-// it: sshd.
-func sshdCommand(ts *testscript.TestScript, _ bool, _ []string) {
+// it: sshd. `sshd kill` ends it with all its connections, and `sshd again` brings
+// it back.
+func sshdCommand(ts *testscript.TestScript, _ bool, args []string) {
 	dir := filepath.Join(ts.Getenv("WORK"), ".sshd")
+	switch strings.Join(args, " ") {
+	case "kill":
+		killSSHD(ts)
+		return
+	case "again":
+		startSSHD(ts, dir)
+		return
+	}
 	keys := filepath.Join(ts.Getenv("HOME"), ".ssh")
 	ts.Check(os.MkdirAll(dir, 0o700))
 	ts.Check(os.MkdirAll(keys, 0o700))
@@ -38,15 +49,55 @@ func sshdCommand(ts *testscript.TestScript, _ bool, _ []string) {
 	conf := fmt.Sprintf("ListenAddress 127.0.0.1\nPort %s\nHostKey %s\nPidFile none\nAuthorizedKeysFile %s.pub\n"+
 		"StrictModes no\nUsePAM no\nPermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n", port, hostKey, userKey)
 	ts.Check(os.WriteFile(filepath.Join(dir, "sshd_config"), []byte(conf), 0o600))
+	ts.Setenv("SSH_TARGET", me.Username+"@"+net.JoinHostPort("127.0.0.1", port))
+	startSSHD(ts, dir)
+}
+
+func startSSHD(ts *testscript.TestScript, dir string) {
 	server := exec.Command(sshdPath, "-D", "-e", "-f", filepath.Join(dir, "sshd_config"))
 	ts.Check(server.Start())
+	ts.Setenv("SSHD_PID", strconv.Itoa(server.Process.Pid))
 	ts.Defer(func() {
 		server.Process.Kill()
 		server.Wait()
 	})
-	address := net.JoinHostPort("127.0.0.1", port)
+	_, address, _ := strings.Cut(ts.Getenv("SSH_TARGET"), "@")
 	awaitTrue(ts, "sshd listens", func() bool { return portTaken(address) })
-	ts.Setenv("SSH_TARGET", me.Username+"@"+address)
+}
+
+// killSSHD ends the server and the processes of its connections, which are in
+// sessions of their own.
+func killSSHD(ts *testscript.TestScript) {
+	server, err := strconv.Atoi(ts.Getenv("SSHD_PID"))
+	ts.Check(err)
+	for _, pid := range append(descendants(server), server) {
+		process, err := os.FindProcess(pid)
+		ts.Check(err)
+		process.Kill() // it may have ended with its parent
+	}
+	_, address, _ := strings.Cut(ts.Getenv("SSH_TARGET"), "@")
+	awaitTrue(ts, "sshd ends", func() bool { return !portTaken(address) })
+}
+
+// descendants reads the process table for the children of pid and theirs.
+func descendants(pid int) []int {
+	var found []int
+	files, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue
+		}
+		_, after, _ := strings.Cut(string(text), ") ")
+		fields := strings.Fields(after)
+		if len(fields) < 2 || fields[1] != strconv.Itoa(pid) {
+			continue
+		}
+		if child, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {
+			found = append(append(found, descendants(child)...), child)
+		}
+	}
+	return found
 }
 
 // sshAgent runs a real ssh-agent with the key of $HOME in it, and takes the

@@ -40,10 +40,13 @@ type terminal struct {
 func newTerm(stdin io.Reader, stdout, stderr io.Writer) *terminal {
 	r := redact.New()
 	t := &terminal{in: stdin, raw: stdout, redactor: r, out: r.Writer(stdout), err: r.Writer(stderr)}
-	if file, ok := stderr.(*os.File); ok {
-		t.tty = term.IsTerminal(int(file.Fd()))
-	}
+	t.tty = isTerminal(stderr)
 	return t
+}
+
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 func (t *terminal) flush() {
@@ -133,6 +136,9 @@ func (t *terminal) failure(err error) {
 		return
 	}
 	if _, ok := errors.AsType[told](err); ok {
+		return
+	}
+	if _, ok := errors.AsType[commandError](err); ok {
 		return
 	}
 	if diags, ok := errors.AsType[hcl.Diagnostics](err); ok {
