@@ -17,8 +17,11 @@ func newApp(t *terminal) *cli.App {
 		Name:  "ostro",
 		Usage: "takes a commit to a running, healthy Nomad deployment, and tells the truth about it",
 		Commands: []*cli.Command{
-			deployCommand(t), renderCommand(t), validateCommand(t), artifactCommand(t),
-			watchCommand(t), promoteCommand(t), failCommand(t), statusCommand(t), logsCommand(t), agentCommand(t), stopCommand(t), tunnelCommand(t), fmtCommand(t), versionCommand(t), superviseCommand(),
+			deployCommand(t), planCommand(t), renderCommand(t), validateCommand(t),
+			watchCommand(t), promoteCommand(t), failCommand(t),
+			statusCommand(t), logsCommand(t), stopCommand(t),
+			artifactCommand(t), tunnelCommand(t), agentCommand(t),
+			fmtCommand(t), versionCommand(t), superviseCommand(),
 		},
 		Reader: t.in, Writer: t.out, ErrWriter: t.err,
 		Version: Version(),

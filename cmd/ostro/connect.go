@@ -117,6 +117,17 @@ func (p *project) clientConfig() *api.Config {
 	return conf
 }
 
+// address fills in what a job leaves to the client: its region and namespace.
+func (p *project) address(to *target, job *api.Job) {
+	conf := p.clientConfig()
+	if job.Region == nil && to.agent == nil && conf.Region != "" {
+		job.Region = &conf.Region
+	}
+	if job.Namespace == nil && conf.Namespace != "" {
+		job.Namespace = &conf.Namespace
+	}
+}
+
 // connectSSH reaches Nomad through an SSH server: the API client dials through
 // the connection, and no local port is opened.
 func (p *project) connectSSH(ctx context.Context, conf *api.Config, host string) (*target, error) {

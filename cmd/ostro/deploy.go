@@ -130,22 +130,6 @@ func (d *deployment) run(ctx context.Context) error {
 
 var errTimeout = errors.New("the time is up")
 
-func (d *deployment) parseAll(ctx context.Context) ([]*rendered, error) {
-	var jobs []*rendered
-	for _, job := range d.jobs {
-		r, err := d.parse(ctx, job)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := watch.For(r.job()); err != nil {
-			return nil, usageError{err}
-		}
-		d.t.diagnostics(r.warnings, r.sources)
-		jobs = append(jobs, r)
-	}
-	return jobs, nil
-}
-
 // upload puts the artifacts into the bucket. In a pipeline the step before has
 // usually done so: what is there under the commit's name is taken as it is.
 func (d *deployment) upload(ctx context.Context, to *target) error {
@@ -166,12 +150,7 @@ func (d *deployment) one(ctx context.Context, to *target, r *rendered) error {
 	if err != nil {
 		return usageError{err}
 	}
-	if job.Region == nil && to.agent == nil && d.clientConfig().Region != "" {
-		job.Region = new(d.clientConfig().Region)
-	}
-	if job.Namespace == nil && d.clientConfig().Namespace != "" {
-		job.Namespace = new(d.clientConfig().Namespace)
-	}
+	d.address(to, job)
 	options := d.submit
 	options.Submission = r.result.Submission
 	options.Planned = d.t.planned

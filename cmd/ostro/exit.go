@@ -19,6 +19,7 @@ const (
 	codeUnknown     = 5 // the outcome is unknown
 	codeSuperseded  = 6 // somebody deployed a newer version, or stopped the job
 	codeUnplaceable = 7 // no node fits
+	codeChanges     = 2 // plan -detailed-exitcode: there is something to change
 	// 130 and 143: interrupted by SIGINT or SIGTERM; run knows which.
 )
 
@@ -39,6 +40,10 @@ type unknownError struct{ error }
 
 func (e unknownError) Unwrap() error { return e.error }
 
+// changesError ends a plan that found something to change, where
+// -detailed-exitcode asks.
+type changesError struct{ error }
+
 // exitCode maps an error to the table.
 func exitCode(err error) int {
 	if v, ok := errors.AsType[verdictError](err); ok {
@@ -46,6 +51,9 @@ func exitCode(err error) int {
 	}
 	if c, ok := errors.AsType[commandError](err); ok {
 		return c.code()
+	}
+	if _, ok := errors.AsType[changesError](err); ok {
+		return codeChanges
 	}
 	if _, ok := errors.AsType[usageError](err); ok {
 		return codeUsage

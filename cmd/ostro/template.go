@@ -12,6 +12,7 @@ import (
 	"ostro/jobspec"
 	"ostro/redact"
 	"ostro/render"
+	"ostro/watch"
 )
 
 // rendered is a template after both languages had their turn.
@@ -62,6 +63,24 @@ func (p *project) parse(ctx context.Context, job config.Job) (*rendered, error) 
 	r.warnings = append(r.warnings, doc.Translate(result.Warnings)...)
 	r.lints = doc.Translate(jobspec.Lint(doc.Name, doc.Text, result.Job))
 	return r, nil
+}
+
+// parseAll reads every template, and refuses a job whose outcome nobody could
+// judge.
+func (p *project) parseAll(ctx context.Context) ([]*rendered, error) {
+	var jobs []*rendered
+	for _, job := range p.jobs {
+		r, err := p.parse(ctx, job)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := watch.For(r.job()); err != nil {
+			return nil, usageError{err}
+		}
+		p.t.diagnostics(r.warnings, r.sources)
+		jobs = append(jobs, r)
+	}
+	return jobs, nil
 }
 
 // declared picks the template's variables that the job file declares, too: both
