@@ -76,7 +76,8 @@ func findCommand(dir, name string, env []string) (string, error) {
 		}
 		return path, nil
 	}
-	return "", fmt.Errorf("binary %q could not be found", name)
+	// These are Nomad's words, which people and tools look for.
+	return "", fmt.Errorf("failed to launch command with executor: rpc error: code = Unknown desc = binary %q could not be found", name)
 }
 
 func lookupEnv(env []string, key string) string {

@@ -48,7 +48,7 @@ func (s *server) restartAlloc(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := node.Restart(r.Context(), r.id(), req.TaskName); err != nil {
+	if err := node.Restart(r.Context(), r.id(), req.TaskName, req.AllTasks); err != nil {
 		return nil, clientError(err)
 	}
 	return struct{}{}, nil

@@ -226,6 +226,10 @@ func (s *server) stopJob(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	noDelay, err := r.flag("no_shutdown_delay")
+	if err != nil {
+		return nil, err
+	}
 	reply := deregisterReply{}
 	index, err := s.Store.Update(func(tx *state.Txn) error {
 		old := tx.Job(nil, r.namespace, r.id())
@@ -234,6 +238,9 @@ func (s *server) stopJob(r *request) (any, error) {
 		}
 		reply.JobModifyIndex = tx.Index
 		tx.StopJob(r.namespace, r.id(), purge)
+		if noDelay {
+			skipShutdownDelay(tx, r.namespace, r.id())
+		}
 		if old.IsPeriodic() || old.IsParameterized() {
 			return nil
 		}
@@ -245,6 +252,16 @@ func (s *server) stopJob(r *request) (any, error) {
 	})
 	reply.Index = reply.JobModifyIndex
 	return answer{value: reply, index: index}, err
+}
+
+// skipShutdownDelay has the tasks of a job end at once, whatever their
+// shutdown_delay says.
+func skipShutdownDelay(tx *state.Txn, namespace, jobID string) {
+	for _, old := range tx.AllocsByJob(nil, namespace, jobID) {
+		alloc := *old
+		alloc.DesiredTransition.NoShutdownDelay = new(true)
+		tx.PutAlloc(&alloc)
+	}
 }
 
 func (s *server) evaluateJob(r *request) (any, error) {

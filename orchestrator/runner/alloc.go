@@ -22,6 +22,7 @@ type alloc struct {
 
 	tasks    map[string]*task              // constant after newAlloc
 	names    []string                      // of the tasks, in the job's order
+	running  sync.WaitGroup                // the tasks' goroutines
 	restored bool                          // it ran before this agent
 	killed   bool                          // the end of the tasks is under way; only the loop uses it
 	checking map[string]context.CancelFunc // the checks that are being done, by ID; only the loop uses it
@@ -34,6 +35,7 @@ type alloc struct {
 	mu      sync.Mutex
 	want    *api.Allocation // as Sync gave it
 	begun   bool
+	revive  bool // somebody wants all tasks to run again, also those that have ended
 	killing bool // this agent wants it to end
 	health  savedHealth
 	watch   *healthWatch // nil while there is nothing to judge
@@ -159,22 +161,16 @@ func (a *alloc) run(ctx context.Context, previous *alloc) {
 		a.fail(err)
 		return
 	}
-	var running sync.WaitGroup
-	defer running.Wait()
+	defer a.running.Wait()
 	for _, name := range a.names {
-		running.Go(func() { a.tasks[name].run(ctx) })
+		a.startTask(ctx, a.tasks[name])
 	}
-	go func() {
-		for _, t := range a.tasks {
-			<-t.done
-		}
-		a.poke()
-	}()
 	checks, stopChecks := context.WithCancel(ctx)
 	defer stopChecks()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
+		a.reviveTasks(ctx)
 		wait, ended := a.decide(checks)
 		if ended || ctx.Err() != nil {
 			break
@@ -189,6 +185,14 @@ func (a *alloc) run(ctx context.Context, previous *alloc) {
 	if ctx.Err() == nil {
 		close(a.ended)
 	}
+}
+
+// startTask starts the goroutine of a task. Only the allocation's loop calls it.
+func (a *alloc) startTask(ctx context.Context, t *task) {
+	a.running.Go(func() {
+		t.run(ctx)
+		a.poke()
+	})
 }
 
 // awaitPrevious waits until the allocation that this one replaces has ended. It is false when this one must not start.
@@ -274,7 +278,7 @@ func (a *alloc) decide(ctx context.Context) (time.Duration, bool) {
 	case reason == siblingFailed:
 		a.beginKill(ctx, func() *api.TaskEvent { return eventSiblingFailed(culprit) })
 	case reason == leaderDead:
-		a.beginKill(ctx, func() *api.TaskEvent { return newEvent(api.TaskLeaderDead, "Leader Task in Group dead") })
+		a.beginKill(ctx, func() *api.TaskEvent { return eventLeaderDead() })
 	case reason == mainsDead:
 		a.beginKill(ctx, func() *api.TaskEvent { return newEvent("Main Tasks Dead", "Main tasks in the group died") })
 	}

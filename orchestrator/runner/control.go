@@ -3,6 +3,10 @@ package runner
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
 )
 
 // A refusal is an error in Nomad's own words: clients show them, and scripts look for them.
@@ -11,7 +15,8 @@ type refusal string
 func (r refusal) Error() string { return string(r) }
 
 // Restart ends one task, or every running one when task is "", and has it started again at once, whatever its policy.
-func (r *Runner) Restart(ctx context.Context, allocID, task string) error {
+// With all, the tasks that have ended run again too, in the order of their lifecycle.
+func (r *Runner) Restart(ctx context.Context, allocID, task string, all bool) error {
 	a, err := r.lookup(allocID)
 	if err != nil {
 		return err
@@ -26,6 +31,13 @@ func (r *Runner) Restart(ctx context.Context, allocID, task string) error {
 		}
 		return t.restart(ctx, "User requested task to restart")
 	}
+	if all {
+		a.mu.Lock()
+		a.revive = true
+		a.mu.Unlock()
+		a.poke()
+		return nil
+	}
 	var errs []error
 	for _, name := range a.names {
 		t := a.tasks[name]
@@ -36,10 +48,55 @@ func (r *Runner) Restart(ctx context.Context, allocID, task string) error {
 	return errors.Join(errs...)
 }
 
+// reviveTasks has all tasks run again, if somebody wants that and the allocation is not at its end. Poststop tasks wait
+// for that end. Only the allocation's loop calls it.
+func (a *alloc) reviveTasks(ctx context.Context) {
+	a.mu.Lock()
+	wanted := a.revive && !a.killed && !a.stopping()
+	a.revive = false
+	var live, dead []*task
+	for _, m := range a.members() {
+		switch t := a.tasks[m.name]; {
+		case !wanted, m.poststop():
+		case isClosed(t.done):
+			dead = append(dead, t)
+		default:
+			live = append(live, t)
+		}
+	}
+	a.mu.Unlock()
+	if len(live) == 0 {
+		return // it has ended, or is about to
+	}
+	const reason = "User requested all tasks to restart"
+	for _, t := range dead {
+		t.done = make(chan struct{})
+		a.change(t, func(s *savedTask) {
+			addEvent(s.State, eventRestartSignal(reason))
+			addEvent(s.State, eventRestarting("", 0))
+			s.State.Restarts++
+			s.State.LastRestart, s.State.FinishedAt = time.Now().UTC(), time.Time{}
+			s.State.State, s.State.Failed = statePending, false
+			t.newTurn()
+		})
+		a.startTask(ctx, t)
+	}
+	for _, t := range live {
+		a.mu.Lock()
+		t.newTurn()
+		a.mu.Unlock()
+		a.running.Go(func() {
+			if err := t.restart(ctx, reason); err != nil {
+				a.log.Info("a task is not restarted", "task", t.name, "reason", err)
+			}
+		})
+	}
+}
+
 func (t *task) restart(ctx context.Context, reason string) error {
 	s := t.alloc.state(t)
 	if s.State.State != stateRunning || s.Run == "" {
-		return refusal("Task not running")
+		return errNotRunning
 	}
 	t.alloc.change(t, func(s *savedTask) {
 		addEvent(s.State, eventRestartSignal(reason))
@@ -55,27 +112,36 @@ func (r *Runner) Signal(ctx context.Context, allocID, task, signal string) error
 	if err != nil {
 		return err
 	}
-	names := a.names
 	if task != "" {
-		names = []string{task}
+		t, ok := a.tasks[task]
+		if !ok {
+			return refusal("Task not found")
+		}
+		return t.signal(ctx, signal, eventSignaling(signal))
 	}
 	var errs []error
-	for _, name := range names {
-		t, ok := a.tasks[name]
-		if !ok {
-			return refusal("Could not find task runner for task: " + name)
+	for _, name := range a.names {
+		if err := a.tasks[name].signal(ctx, signal, eventSignaling(signal)); err != nil {
+			errs = append(errs, fmt.Errorf("Failed to signal task: %s, err: %w", name, err))
 		}
-		s := a.state(t)
-		if s.State.State != stateRunning || s.Run == "" {
-			if task != "" {
-				errs = append(errs, refusal("Task not running"))
-			}
-			continue
-		}
-		a.change(t, func(s *savedTask) { addEvent(s.State, eventSignaling(signal, "User requested task to be signaled")) })
-		errs = append(errs, a.driver(s.Driver).Signal(ctx, s.Run, signal))
 	}
 	return errors.Join(errs...)
+}
+
+// errNotRunning is what Nomad says of a task that does not run.
+const errNotRunning = refusal("Task not running")
+
+// signal sends a signal to the task and tells it with e.
+func (t *task) signal(ctx context.Context, signal string, e *api.TaskEvent) error {
+	s := t.alloc.state(t)
+	if s.State.State != stateRunning || s.Run == "" {
+		return errNotRunning
+	}
+	err := t.alloc.driver(s.Driver).Signal(ctx, s.Run, signal)
+	if err == nil {
+		t.alloc.change(t, func(s *savedTask) { addEvent(s.State, e) })
+	}
+	return err
 }
 
 func isClosed(c <-chan struct{}) bool {

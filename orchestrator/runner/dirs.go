@@ -51,3 +51,10 @@ func makeDir(path string, mode os.FileMode) error {
 	}
 	return nil
 }
+
+// errUnknownUser names a user that this machine does not have, in Nomad's words.
+type errUnknownUser string
+
+func (e errUnknownUser) Error() string {
+	return fmt.Sprintf("failed driver config validation: failed to identify user %q: user: unknown user %s", string(e), string(e))
+}

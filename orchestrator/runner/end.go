@@ -48,8 +48,11 @@ func (a *alloc) killTasks(ctx context.Context, why func() *api.TaskEvent) {
 			a.eventIfAlive(t, why())
 		}
 	}
-	for _, wave := range waves {
+	for i, wave := range waves {
 		for _, t := range wave {
+			if i > 0 && why == nil && len(waves[0]) > 0 {
+				a.eventIfAlive(t, eventLeaderDead())
+			}
 			_, timeout := t.killConfig()
 			a.eventIfAlive(t, eventKilling(timeout))
 			t.end()

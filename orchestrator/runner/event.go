@@ -96,11 +96,16 @@ func eventRestartSignal(reason string) *api.TaskEvent {
 	return e
 }
 
-func eventSignaling(signal, reason string) *api.TaskEvent {
-	e := newEvent(api.TaskSignaling, fmt.Sprintf("Task being sent signal %s: %s", signal, reason))
-	e.TaskSignal, e.Details["task_signal"] = signal, signal
-	e.TaskSignalReason, e.Details["task_signal_reason"] = reason, reason
+// eventSignaling is a signal that a user has asked for.
+func eventSignaling(signal string) *api.TaskEvent {
+	e := newEvent(api.TaskSignaling, "Task being sent a signal")
+	e.Details["signal"] = signal
 	return e
+}
+
+// eventKillReason ends a task by the client's own decision, and fails it.
+func eventKillReason(reason string) *api.TaskEvent {
+	return failsTask(newEvent(api.TaskKilling, reason))
 }
 
 func eventKilling(timeout time.Duration) *api.TaskEvent {
@@ -117,6 +122,10 @@ func eventShutdownDelay(delay time.Duration) *api.TaskEvent {
 
 func eventSkippingShutdownDelay(delay time.Duration) *api.TaskEvent {
 	return newEvent("Skipping shutdown delay", fmt.Sprintf("Skipping shutdown_delay of %s before killing the task.", delay))
+}
+
+func eventLeaderDead() *api.TaskEvent {
+	return newEvent(api.TaskLeaderDead, "Leader Task in Group dead")
 }
 
 func eventSiblingFailed(sibling string) *api.TaskEvent {

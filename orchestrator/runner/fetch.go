@@ -57,7 +57,7 @@ func (t *task) fetch(ctx context.Context, spec *api.Task, env taskEnv, taskDir s
 		group.Go(func() error {
 			d := download{artifact: artifact, env: env, bucket: t.alloc.runner.conf.Bucket}
 			if err := d.run(ctx, root, filepath.Join(tmp, fmt.Sprint(i)), taskDir); err != nil {
-				return fmt.Errorf("failed to download artifact %q: %s", redactURL(env.replace(deref(artifact.GetterSource))), d.redact(err))
+				return fmt.Errorf("failed to download artifact %q: getter subprocess failed: exit status 1: failed to download artifact: %s", redactURL(env.replace(deref(artifact.GetterSource))), d.redact(err))
 			}
 			return chownTree(d.dest, env.replace(spec.User), artifact.Chown)
 		})

@@ -19,7 +19,7 @@ func ownerOf(name string) func(path string) error {
 		u, err := user.Lookup(name)
 		if err != nil {
 			if u, err = user.LookupId(name); err != nil {
-				return fmt.Errorf("user %q is not known on this machine", name)
+				return errUnknownUser(name)
 			}
 		}
 		uid, err := strconv.Atoi(u.Uid)

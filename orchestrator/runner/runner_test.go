@@ -332,7 +332,7 @@ func TestStartErrors(t *testing.T) {
 		Config: map[string]any{"start_error": "no luck", "start_error_recoverable": true}}), 1, time.Millisecond)
 	n.Sync([]*api.Allocation{missing, driverless, mock})
 	for id, wants := range map[string][]string{
-		"missing":    {`web: Driver Failure: binary "/nope/nope" could not be found`, "web: Not Restarting: Error was unrecoverable"},
+		"missing":    {`web: Driver Failure: failed to launch command with executor: rpc error: code = Unknown desc = binary "/nope/nope" could not be found`, "web: Not Restarting: Error was unrecoverable"},
 		"driverless": {`web: Driver Failure: driver "qemu" is not available on this node`, "web: Not Restarting: Policy allows no restarts"},
 		"mock":       {"web: Driver Failure: no luck", `web: Not Restarting: Exceeded allowed attempts 1 in interval 1h0m0s and mode is "fail"`},
 	} {
@@ -359,7 +359,7 @@ func TestArtifactFailureHidesCredentials(t *testing.T) {
 		"web: Received: Task received by client",
 		"web: Task Setup: Building Task Directory",
 		"web: Downloading Artifacts: Client is downloading artifacts",
-		`web: Failed Artifact Download: failed to download artifact "https://127.0.0.1:1/x.zip": Get "https://127.0.0.1:1/x.zip": dial tcp 127.0.0.1:1: connect: connection refused`,
+		`web: Failed Artifact Download: failed to download artifact "https://127.0.0.1:1/x.zip": getter subprocess failed: exit status 1: failed to download artifact: Get "https://127.0.0.1:1/x.zip": dial tcp 127.0.0.1:1: connect: connection refused`,
 	}
 	if diff := cmp.Diff(want, got[:4]); diff != "" {
 		t.Error(diff)
@@ -382,14 +382,14 @@ func TestRestartAndSignal(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "signalled", func() bool { return countLines(t, log) == 2 })
-	if err := n.Restart(t.Context(), "a1", "web"); err != nil {
+	if err := n.Restart(t.Context(), "a1", "web", false); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "up again", func() bool { return countLines(t, log) == 3 })
 	u := n.await("restarted", "a1", func(u Update) bool { return u.TaskStates["web"].Restarts == 1 && u.ClientStatus == "running" })
 	got := eventTexts(u)
 	want := []string{
-		"web: Signaling: Task being sent signal SIGHUP: User requested task to be signaled",
+		"web: Signaling: Task being sent a signal",
 		"web: Restart Signaled: User requested task to restart",
 		"web: Terminated: Exit Code: 130, Signal: 2",
 		"web: Restarting: Task restarting in 0s",
@@ -402,12 +402,12 @@ func TestRestartAndSignal(t *testing.T) {
 		{"nope", "web", `Unknown allocation "nope"`},
 		{"a1", "nope", "Could not find task runner for task: nope"},
 	} {
-		if err := n.Restart(t.Context(), tc.alloc, tc.task); err == nil || err.Error() != tc.want {
+		if err := n.Restart(t.Context(), tc.alloc, tc.task, false); err == nil || err.Error() != tc.want {
 			t.Errorf("error %v, want %s", err, tc.want)
 		}
 	}
 	n.Sync([]*api.Allocation{stopped(a)})
-	if err := n.Restart(t.Context(), "a1", "web"); err == nil || err.Error() != "restart of an alloc that should not run" {
+	if err := n.Restart(t.Context(), "a1", "web", false); err == nil || err.Error() != "restart of an alloc that should not run" {
 		t.Errorf("error %v", err)
 	}
 }

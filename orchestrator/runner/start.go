@@ -62,7 +62,10 @@ func (t *task) prepare(ctx context.Context, spec *api.Task, env taskEnv, dir str
 		err := fmt.Errorf("this node does not do %s", what)
 		return t.fail(ctx, eventSetupFailure(err), err)
 	}
-	if err := makeTaskDir(dir, ownerOf(env.replace(spec.User))); err != nil {
+	err := makeTaskDir(dir, ownerOf(env.replace(spec.User)))
+	if _, unknown := errors.AsType[errUnknownUser](err); unknown {
+		return t.fail(ctx, eventDriverFailure(err), err)
+	} else if err != nil {
 		return t.fail(ctx, eventSetupFailure(err), err)
 	}
 	if err := t.fetch(ctx, spec, env, dir); err != nil {

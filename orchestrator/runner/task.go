@@ -16,13 +16,13 @@ type task struct {
 	alloc *alloc
 	name  string
 
-	turn chan struct{}   // closed by the allocation when the task may start
 	kill context.Context // ends when the task has to end for good
 	end  context.CancelFunc
 	done chan struct{} // closed when the task has ended for good or is let go of
 
 	// Guarded by alloc.mu.
 	saved      savedTask
+	turn       chan struct{} // closed by the allocation when the task may start
 	turnGiven  bool
 	restarting bool // somebody wants a restart, whatever the policy says
 }
@@ -33,11 +33,7 @@ func (t *task) run(ctx context.Context) {
 	if t.alloc.state(t).State.State == stateDead {
 		return
 	}
-	if !t.await(ctx) {
-		t.finish(ctx)
-		return
-	}
-	for {
+	for t.await(ctx) {
 		o, killed := t.once(ctx)
 		if ctx.Err() != nil {
 			return
@@ -63,13 +59,19 @@ func (t *task) await(ctx context.Context) bool {
 	if t.alloc.state(t).Run != "" {
 		return true // it has started before
 	}
+	t.alloc.mu.Lock()
+	turn := t.turn
+	t.alloc.mu.Unlock()
 	select {
-	case <-t.turn:
+	case <-turn:
 	case <-t.kill.Done():
 	case <-ctx.Done():
 	}
 	return ctx.Err() == nil && t.kill.Err() == nil
 }
+
+// newTurn makes the task wait for its turn before its next start. The caller holds alloc.mu.
+func (t *task) newTurn() { t.turn, t.turnGiven = make(chan struct{}), false }
 
 // finish marks the task as dead.
 func (t *task) finish(ctx context.Context) {
