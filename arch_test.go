@@ -16,16 +16,17 @@ import (
 // packages says which packages of the module a package may import. One that is
 // not listed is an error, and so is a line that has no package.
 var packages = map[string]string{
-	".":        "",
-	"artifact": "",
-	"bench":    "",
-	"config":   "",
-	"deploy":   "",
-	"jobspec":  "",
-	"redact":   "",
-	"render":   "",
-	"tunnel":   "",
-	"watch":    "",
+	".":           "",
+	"artifact":    "",
+	"bench":       "",
+	"config":      "",
+	"conformance": "",
+	"deploy":      "",
+	"jobspec":     "",
+	"redact":      "",
+	"render":      "",
+	"tunnel":      "",
+	"watch":       "",
 
 	"nomadtest": "orchestrator orchestrator/orchestratortest",
 

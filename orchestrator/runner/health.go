@@ -124,7 +124,8 @@ func (a *alloc) judge(group []member, now time.Time) time.Duration {
 	status, _ := clientStatus(group)
 	switch {
 	case status == api.AllocClientStatusFailed:
-		v = unhealthy
+		a.setVerdict(nil, false, now) // its own events say why
+		return never
 	case w.policy.manual || a.stopping():
 		return never
 	case v == undecided && !now.Before(w.deadline):

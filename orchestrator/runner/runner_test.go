@@ -223,10 +223,13 @@ func TestHealth(t *testing.T) {
 	}
 	for id, text := range map[string]string{
 		"crashing": "web: Alloc Unhealthy: Task not running by healthy_deadline of 3s",
-		"failing":  "web: Alloc Unhealthy: Unhealthy because of failed task",
 		"slow":     "web: Alloc Unhealthy: Task not running for min_healthy_time of 1h0m0s by healthy_deadline of 3s",
 	} {
 		n.await("told why", id, func(u Update) bool { return slices.Contains(eventTexts(u), text) })
+	}
+	failed := n.awaitStatus("failing", "failed")
+	if i := slices.IndexFunc(eventTexts(failed), func(text string) bool { return strings.Contains(text, "Alloc Unhealthy") }); i >= 0 {
+		t.Errorf("the allocation that failed is told why it is unhealthy: %v", eventTexts(failed))
 	}
 
 	// An in-place update is judged anew, without a restart.

@@ -1,0 +1,270 @@
+package conformance
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/nomad/api"
+)
+
+// A picture is all that is to be seen of a job, in an order that does not depend
+// on chance, with names for IDs.
+type picture struct {
+	strings.Builder
+	job         *api.Job
+	versions    []*api.Job
+	deployments []*api.Deployment
+	allocs      []*api.Allocation
+	evals       []*api.Evaluation
+	summary     *api.JobSummary
+	names       map[string]string // of deployments and allocations, by ID
+}
+
+func (p *picture) line(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }
+
+// show draws the scenario's jobs.
+func (s *session) show() string {
+	var b strings.Builder
+	for _, id := range s.jobs() {
+		p := s.picture(id)
+		p.draw()
+		b.WriteString(p.String())
+	}
+	return b.String()
+}
+
+func (s *session) picture(id string) *picture {
+	p := &picture{names: map[string]string{}}
+	var err error
+	jobs := s.client.Jobs()
+	if p.job, _, err = jobs.Info(id, nil); err != nil && !strings.Contains(err.Error(), "job not found") {
+		s.Fatal(err)
+	}
+	if p.job != nil {
+		p.versions, _, _, err = jobs.Versions(id, false, nil)
+		s.check(err)
+		p.summary, _, err = jobs.Summary(id, nil)
+		s.check(err)
+	}
+	p.deployments, _, err = jobs.Deployments(id, true, nil)
+	s.check(err)
+	p.evals, _, err = jobs.Evaluations(id, nil)
+	s.check(err)
+	for _, stub := range s.stubs(id) {
+		alloc, _, err := s.client.Allocations().Info(stub.ID, nil)
+		s.check(err)
+		p.allocs = append(p.allocs, alloc)
+	}
+	p.sort()
+	return p
+}
+
+// sort brings everything into the order of its making, and allocations into that
+// of their names first.
+func (p *picture) sort() {
+	slices.SortFunc(p.deployments, func(a, b *api.Deployment) int { return cmp.Compare(a.CreateIndex, b.CreateIndex) })
+	slices.SortFunc(p.evals, func(a, b *api.Evaluation) int { return cmp.Compare(a.CreateIndex, b.CreateIndex) })
+	slices.SortFunc(p.allocs, func(a, b *api.Allocation) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.CreateIndex, b.CreateIndex), cmp.Compare(*a.Job.Version, *b.Job.Version))
+	})
+	for i, d := range p.deployments {
+		p.names[d.ID] = fmt.Sprintf("deployment %d", i)
+	}
+	used := map[string]int{}
+	for _, a := range p.allocs {
+		name := strings.TrimPrefix(a.Name, a.JobID+".")
+		p.names[a.ID] = fmt.Sprintf("%s#%d", name, used[name])
+		used[name]++
+	}
+}
+
+func (p *picture) draw() {
+	p.drawJob()
+	for _, d := range p.deployments {
+		p.drawDeployment(d)
+	}
+	for _, a := range p.allocs {
+		p.drawAlloc(a)
+	}
+	p.drawEvals()
+	p.drawSummary()
+}
+
+func (p *picture) drawJob() {
+	if p.job == nil {
+		p.line("there is no job")
+		return
+	}
+	j := p.job
+	p.line("job %s: %s%s, %s, priority %d%s", *j.ID, *j.Status, quoted(*j.StatusDescription), *j.Type, *j.Priority, mark(*j.Stop, "stopped"))
+	for _, v := range p.versions {
+		tag := ""
+		if v.VersionTag != nil {
+			tag = fmt.Sprintf(", tag %s%s", v.VersionTag.Name, quoted(v.VersionTag.Description))
+		}
+		p.line("version %d%s%s%s", *v.Version, mark(*v.Stable, "stable"), mark(*v.Stop, "stopped"), tag)
+	}
+}
+
+func (p *picture) drawDeployment(d *api.Deployment) {
+	p.line("%s of version %d: %s: %s", p.names[d.ID], d.JobVersion, d.Status, d.StatusDescription)
+	for _, name := range slices.Sorted(maps.Keys(d.TaskGroups)) {
+		g := d.TaskGroups[name]
+		p.line("  %s: desired %d, placed %d, healthy %d, unhealthy %d, canaries %d of %d%s%s%s", name, g.DesiredTotal, g.PlacedAllocs,
+			g.HealthyAllocs, g.UnhealthyAllocs, len(g.PlacedCanaries), g.DesiredCanaries,
+			mark(g.Promoted, "promoted"), mark(g.AutoRevert, "auto_revert"), mark(!g.RequireProgressBy.IsZero(), "has to progress"))
+	}
+}
+
+func (p *picture) drawAlloc(a *api.Allocation) {
+	p.line("alloc %s of version %d: %s%s, %s%s%s%s%s%s", p.names[a.ID], *a.Job.Version, a.DesiredStatus, quoted(a.DesiredDescription),
+		a.ClientStatus, quoted(a.ClientDescription), p.health(a), p.link("replaces", a.PreviousAllocation), p.link("replaced by", a.NextAllocation),
+		mark(a.FollowupEvalID != "", "waits to be rescheduled"))
+	if a.RescheduleTracker != nil {
+		p.line("  rescheduled %d times", len(a.RescheduleTracker.Events))
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.TaskStates)) {
+		state := a.TaskStates[name]
+		p.line("  %s: %s, %d restarts%s%s%s", name, state.State, state.Restarts, mark(state.Failed, "failed"),
+			mark(!state.StartedAt.IsZero(), "started"), mark(!state.FinishedAt.IsZero(), "finished"))
+		for _, e := range state.Events {
+			p.line("    %s: %s%s", e.Type, e.DisplayMessage, details(e))
+		}
+	}
+}
+
+func (p *picture) health(a *api.Allocation) string {
+	if a.DeploymentID == "" {
+		return ""
+	}
+	of := ", " + p.name(a.DeploymentID)
+	if a.DeploymentStatus == nil {
+		return of
+	}
+	switch {
+	case a.DeploymentStatus.Healthy == nil:
+		of += ", no health"
+	case *a.DeploymentStatus.Healthy:
+		of += ", healthy"
+	default:
+		of += ", unhealthy"
+	}
+	return of + mark(a.DeploymentStatus.Canary, "canary")
+}
+
+func (p *picture) link(what, id string) string {
+	if id == "" {
+		return ""
+	}
+	return ", " + what + " " + p.name(id)
+}
+
+func (p *picture) name(id string) string {
+	if name := p.names[id]; name != "" {
+		return name
+	}
+	return "one that is gone"
+}
+
+// drawEvals lists what triggered evaluations, each kind once and in the order of
+// the first: how many follow a deployment depends on how many are taken together.
+func (p *picture) drawEvals() {
+	var lines []string
+	for _, e := range p.evals {
+		if e.TriggeredBy == "deployment-watcher" && len(e.FailedTGAllocs) == 0 {
+			continue
+		}
+		text := fmt.Sprintf("evaluation for %s: %s%s%s%s", e.TriggeredBy, e.Status, quoted(e.StatusDescription),
+			mark(e.BlockedEval != "", "left a blocked one"), mark(!e.WaitUntil.IsZero(), "has to wait"))
+		for _, name := range slices.Sorted(maps.Keys(e.FailedTGAllocs)) {
+			text += "\n  no place for " + name + metrics(e.FailedTGAllocs[name])
+		}
+		if !slices.Contains(lines, text) {
+			lines = append(lines, text)
+		}
+	}
+	for _, text := range lines {
+		p.line("%s", text)
+	}
+}
+
+// metrics says why a group found no place.
+func metrics(m *api.AllocationMetric) string {
+	text := fmt.Sprintf(": %d evaluated, %d filtered, %d exhausted, %d alike", m.NodesEvaluated, m.NodesFiltered, m.NodesExhausted, m.CoalescedFailures)
+	for _, dc := range slices.Sorted(maps.Keys(m.NodesAvailable)) {
+		text += fmt.Sprintf(", %d in %s", m.NodesAvailable[dc], dc)
+	}
+	for _, of := range []struct {
+		what   string
+		counts map[string]int
+	}{
+		{"class filtered", m.ClassFiltered}, {"filtered", m.ConstraintFiltered},
+		{"class exhausted", m.ClassExhausted}, {"exhausted", m.DimensionExhausted},
+	} {
+		for _, key := range slices.Sorted(maps.Keys(of.counts)) {
+			text += fmt.Sprintf("\n    %s: %s %d", of.what, key, of.counts[key])
+		}
+	}
+	return text
+}
+
+func (p *picture) drawSummary() {
+	if p.summary == nil {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.summary.Summary)) {
+		g := p.summary.Summary[name]
+		p.line("summary of %s: %s", name, counts("queued", g.Queued, "starting", g.Starting, "running", g.Running,
+			"complete", g.Complete, "failed", g.Failed, "lost", g.Lost, "unknown", g.Unknown))
+	}
+	if c := p.summary.Children; c != nil && c.Pending+c.Running+c.Dead > 0 {
+		p.line("children: pending %d, running %d, dead %d", c.Pending, c.Running, c.Dead)
+	}
+}
+
+// counts lists what there is any of.
+func counts(pairs ...any) string {
+	var some []string
+	for i := 0; i < len(pairs); i += 2 {
+		if n := pairs[i+1].(int); n != 0 {
+			some = append(some, fmt.Sprintf("%s %d", pairs[i], n))
+		}
+	}
+	if len(some) == 0 {
+		return "nothing"
+	}
+	return strings.Join(some, ", ")
+}
+
+// shown are the details of an event that its message does not tell.
+var shown = []string{"exit_code", "signal", "fails_task", "oom_killed", "kill_timeout", "restart_reason", "failed_sibling"}
+
+func details(e *api.TaskEvent) string {
+	text := ""
+	for _, key := range shown {
+		if value := e.Details[key]; value != "" {
+			text += fmt.Sprintf(" %s=%s", key, value)
+		}
+	}
+	if text == "" {
+		return ""
+	}
+	return " (" + strings.TrimSpace(text) + ")"
+}
+
+func mark(is bool, name string) string {
+	if is {
+		return ", " + name
+	}
+	return ""
+}
+
+func quoted(text string) string {
+	if text == "" {
+		return ""
+	}
+	return fmt.Sprintf(" %q", text)
+}

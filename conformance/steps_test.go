@@ -1,0 +1,188 @@
+package conformance
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/nomad/api"
+)
+
+// reply adds what a request was answered, if that is not just that it was done.
+func (s *session) reply(what string, err error) {
+	if err != nil {
+		s.say("%s: %v", what, err)
+	}
+}
+
+// parse makes a job of HCL, by the engine's own parser.
+func (s *session) parse(text string) *api.Job {
+	s.Helper()
+	job, err := s.client.Jobs().ParseHCL(text, true)
+	if err != nil {
+		s.Fatalf("%v\n%s", err, text)
+	}
+	return job
+}
+
+// register submits a version of the scenario's job.
+func (s *session) register(j spec) *api.JobRegisterResponse {
+	s.Helper()
+	return s.registerHCL(j.hcl(s.job))
+}
+
+func (s *session) registerHCL(text string) *api.JobRegisterResponse {
+	s.Helper()
+	return s.registerJob(s.parse(text), nil)
+}
+
+// registerJob submits a job; an error or a warning becomes part of the record.
+func (s *session) registerJob(job *api.Job, opts *api.RegisterOptions) *api.JobRegisterResponse {
+	s.Helper()
+	reply, _, err := s.client.Jobs().RegisterOpts(job, opts, nil)
+	s.reply("register", err)
+	if err == nil && reply.Warnings != "" {
+		s.say("register: %s", reply.Warnings)
+	}
+	return reply
+}
+
+// deploy registers a version and waits until its deployment has succeeded.
+func (s *session) deploy(j spec) {
+	s.Helper()
+	s.register(j)
+	s.untilDeployment("successful")
+}
+
+// deployment is the newest one of the job, nil when there is none.
+func (s *session) deployment() *api.Deployment {
+	d, _, err := s.client.Jobs().LatestDeployment(s.job, nil)
+	s.check(err)
+	return d
+}
+
+// version is the number of the job's newest version.
+func (s *session) version() uint64 {
+	job, _, err := s.client.Jobs().Info(s.job, nil)
+	s.check(err)
+	return *job.Version
+}
+
+// untilDeployment waits until the deployment of the newest version has a status.
+func (s *session) untilDeployment(status string) *api.Deployment {
+	s.Helper()
+	var d *api.Deployment
+	s.until("the deployment is "+status, func() bool {
+		d = s.deployment()
+		return d != nil && d.JobVersion == s.version() && d.Status == status
+	})
+	return d
+}
+
+// untilHealthy waits until a group of the newest deployment has n healthy
+// allocations.
+func (s *session) untilHealthy(group string, n int) *api.Deployment {
+	s.Helper()
+	var d *api.Deployment
+	s.until(fmt.Sprintf("%d of %s are healthy", n, group), func() bool {
+		d = s.deployment()
+		return d != nil && d.JobVersion == s.version() && d.TaskGroups[group] != nil && d.TaskGroups[group].HealthyAllocs == n
+	})
+	return d
+}
+
+// allocs are the allocations that are meant to run the newest version and have a
+// client status.
+func (s *session) allocs(status string) []*api.AllocationListStub {
+	version := s.version()
+	var found []*api.AllocationListStub
+	for _, stub := range s.stubs(s.job) {
+		if stub.JobVersion == version && stub.ClientStatus == status {
+			found = append(found, stub)
+		}
+	}
+	return found
+}
+
+// untilAllocs waits until n allocations of the newest version have a client
+// status.
+func (s *session) untilAllocs(n int, status string) []*api.AllocationListStub {
+	s.Helper()
+	var found []*api.AllocationListStub
+	s.until(fmt.Sprintf("%d allocations are %s", n, status), func() bool {
+		found = s.allocs(status)
+		return len(found) == n
+	})
+	return found
+}
+
+// untilJob waits until the job has a status.
+func (s *session) untilJob(status string) {
+	s.Helper()
+	s.until("the job is "+status, func() bool {
+		job, _, err := s.client.Jobs().Info(s.job, nil)
+		s.check(err)
+		return *job.Status == status
+	})
+}
+
+// untilBlocked waits until an evaluation waits for room.
+func (s *session) untilBlocked() {
+	s.Helper()
+	s.until("an evaluation is blocked", func() bool {
+		evals, _, err := s.client.Jobs().Evaluations(s.job, nil)
+		s.check(err)
+		for _, e := range evals {
+			if e.Status == api.EvalStatusBlocked {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// promote, fail, pause and resume act on the newest deployment.
+func (s *session) promote(groups ...string) {
+	var err error
+	if len(groups) == 0 {
+		_, _, err = s.client.Deployments().PromoteAll(s.deployment().ID, nil)
+	} else {
+		_, _, err = s.client.Deployments().PromoteGroups(s.deployment().ID, groups, nil)
+	}
+	s.reply(strings.Join(append([]string{"promote"}, groups...), " "), err)
+}
+
+func (s *session) fail() {
+	reply, _, err := s.client.Deployments().Fail(s.deployment().ID, nil)
+	s.reply("fail", err)
+	if err == nil && reply.RevertedJobVersion != nil {
+		s.say("fail: reverted to version %d", *reply.RevertedJobVersion)
+	}
+}
+
+func (s *session) pause() {
+	_, _, err := s.client.Deployments().Pause(s.deployment().ID, true, nil)
+	s.reply("pause", err)
+}
+
+func (s *session) resume() {
+	_, _, err := s.client.Deployments().Pause(s.deployment().ID, false, nil)
+	s.reply("resume", err)
+}
+
+// stop ends the job; with purge it is forgotten.
+func (s *session) stop(purge bool) {
+	_, _, err := s.client.Jobs().Deregister(s.job, purge, nil)
+	s.reply("stop", err)
+}
+
+// revert goes back to a version.
+func (s *session) revert(version uint64, enforce *uint64) {
+	_, _, err := s.client.Jobs().Revert(s.job, version, enforce, nil, "", "")
+	s.reply(fmt.Sprintf("revert to %d", version), err)
+}
+
+// scale sets the count of group g.
+func (s *session) scale(count int) {
+	_, _, err := s.client.Jobs().Scale(s.job, "g", &count, "scaled", false, nil, nil)
+	s.reply(fmt.Sprintf("scale to %d", count), err)
+}
