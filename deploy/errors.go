@@ -42,9 +42,16 @@ type Conflict struct {
 	Want     uint64 // job modify index that was enforced
 	Have     uint64 // index that the server has; 0 when the job does not exist
 	Attempts int    // how often a plan was made
+	// Now is what would change by now, set where that is not what the first plan
+	// showed.
+	Now *PlanResult
 }
 
 func (e *Conflict) Error() string {
+	if e.Now != nil {
+		return fmt.Sprintf("job %s was changed by somebody else, and what would change is no longer what was shown: planned at job modify index %d, found %d",
+			e.JobID, e.Want, e.Have)
+	}
 	return fmt.Sprintf("job %s was changed by somebody else: wanted job modify index %d, found %d, planned %d time(s)",
 		e.JobID, e.Want, e.Have, e.Attempts)
 }

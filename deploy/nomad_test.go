@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -78,11 +79,10 @@ func TestServerCounts(t *testing.T) {
 
 func serverCounts(t *testing.T, c *api.Client) {
 	mustSubmit(t, c, job("counted", "service", serves), deploy.Options{})
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); <-time.After(20 * time.Millisecond) {
-		if j, _, err := c.Jobs().Info("counted", nil); err == nil && *j.Status == "running" {
-			break
-		}
-	}
+	await(t, func() bool {
+		j, _, err := c.Jobs().Info("counted", nil)
+		return err == nil && *j.Status == "running"
+	})
 	scaled := job("counted", "service", serves)
 	scaled.TaskGroups[0].Count = new(3)
 	count := func() int {
@@ -138,31 +138,127 @@ func serverGuards(t *testing.T, c *api.Client) {
 }
 
 // A job that somebody else changes after it was planned is planned again, and
-// what is registered in the end is what the last plan showed.
-func TestServerConflict(t *testing.T) {
-	nomadtest.EachAlways(t, serverConflict)
-}
+// submitted only if that changes what the first plan showed.
+func TestServerConflict(t *testing.T) { nomadtest.EachAlways(t, serverConflict) }
 
 func serverConflict(t *testing.T, c *api.Client) {
 	mustSubmit(t, c, job("race", "service", serves), deploy.Options{})
 	plans := 0
-	interfere := func(times int) func(*deploy.PlanResult) {
+	// interfere lets somebody else register, after each of the first plans.
+	interfere := func(times int, theirs func(n int) *api.Job) func(*deploy.PlanResult) {
 		plans = 0
 		return func(*deploy.PlanResult) {
 			if plans++; plans <= times {
-				if _, _, err := c.Jobs().Register(job("race", "service", fmt.Sprint(serves, " ", plans)), nil); err != nil {
+				if _, _, err := c.Jobs().Register(theirs(plans), nil); err != nil {
 					t.Error(err)
 				}
 			}
 		}
 	}
-	r := mustSubmit(t, c, job("race", "service", serves+" 10"), deploy.Options{Planned: interfere(2)})
-	if plans != 3 || r.JobVersion != 3 {
+	version := func() uint64 {
+		j, _, err := c.Jobs().Info("race", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return *j.Version
+	}
+	other := func(n int) *api.Job { return job("race", "service", fmt.Sprint(serves, " ", n)) }
+	_, err := submit(t, c, job("race", "service", serves+" 10"), deploy.Options{Planned: interfere(1, other)})
+	if e, ok := errors.AsType[*deploy.Conflict](err); !ok || e.Now == nil || len(e.Now.Diff()) == 0 || plans != 2 || version() != 1 {
+		t.Errorf("what would change is another thing by now, and after %d plans: %v", plans, err)
+	}
+
+	scaled := func(n int) *api.Job {
+		j := other(1)
+		j.TaskGroups[0].Count = new(1 + n%2)
+		return j
+	}
+	r := mustSubmit(t, c, job("race", "service", serves+" 20"), deploy.Options{Planned: interfere(2, scaled)})
+	if plans != 3 || r.JobVersion != 4 {
 		t.Errorf("%d plans, receipt %+v", plans, r)
 	}
-	_, err := submit(t, c, job("race", "service", serves+" 20"), deploy.Options{Planned: interfere(100)})
-	if e, ok := errors.AsType[*deploy.Conflict](err); !ok || e.Attempts != 5 || plans != 5 {
+	_, err = submit(t, c, job("race", "service", serves+" 30"), deploy.Options{Planned: interfere(100, func(n int) *api.Job {
+		j := job("race", "service", serves+" 20")
+		j.TaskGroups[0].Count = new(1 + n%2)
+		return j
+	})})
+	if e, ok := errors.AsType[*deploy.Conflict](err); !ok || e.Attempts != 5 || e.Now != nil || plans != 5 {
 		t.Errorf("after %d plans: %v", plans, err)
+	}
+	before := version()
+	if r := mustSubmit(t, c, job("race", "service", serves+" 40"), deploy.Options{Force: true}); r.JobVersion != before+1 {
+		t.Errorf("a forced submit gives %+v after version %d", r, before)
+	}
+}
+
+// Of many who deploy at once, each either sees over what he deploys or is told
+// that he did not.
+func TestServerConcurrent(t *testing.T) { nomadtest.EachAlways(t, serverConcurrent) }
+
+func serverConcurrent(t *testing.T, c *api.Client) {
+	mustSubmit(t, c, job("crowd", "service", serves), deploy.Options{})
+	const crowd = 6
+	type result struct {
+		receipt *deploy.Receipt
+		err     error
+	}
+	results := make(chan result, crowd)
+	planned := sync.WaitGroup{}
+	planned.Add(crowd)
+	for n := range crowd {
+		go func() {
+			var once sync.Once
+			// All have planned before any registers.
+			o := deploy.Options{Planned: func(*deploy.PlanResult) { once.Do(func() { planned.Done(); planned.Wait() }) }}
+			r, err := deploy.Submit(t.Context(), c, job("crowd", "service", fmt.Sprint(serves, " ", n)), o)
+			results <- result{r, err}
+		}()
+	}
+	submitted := 0
+	for range crowd {
+		r := <-results
+		if _, conflict := errors.AsType[*deploy.Conflict](r.err); r.err != nil && !conflict {
+			t.Errorf("one of the crowd: %v", r.err)
+		}
+		if r.err == nil {
+			submitted++
+		}
+	}
+	j, _, err := c.Jobs().Info("crowd", nil)
+	if err != nil || submitted != 1 || *j.Version != 1 {
+		t.Errorf("%d submitted, the job is at version %d: %v", submitted, *j.Version, err)
+	}
+}
+
+// A batch job that is over runs again, unchanged, only where that is asked for.
+func TestServerRerun(t *testing.T) { nomadtest.EachAlways(t, serverRerun) }
+
+func serverRerun(t *testing.T, c *api.Client) {
+	once := mustSubmit(t, c, job("again", "batch", "exit 0"), deploy.Options{Rerun: true})
+	over := func() bool {
+		j, _, err := c.Jobs().Info("again", nil)
+		return err == nil && *j.Status == "dead"
+	}
+	await(t, over)
+	if r := mustSubmit(t, c, job("again", "batch", "exit 0"), deploy.Options{}); !r.NoChange || r.JobVersion != once.JobVersion {
+		t.Errorf("an unchanged job gives %+v", r)
+	}
+	r := mustSubmit(t, c, job("again", "batch", "exit 0"), deploy.Options{Rerun: true})
+	if r.NoChange || r.EvalID == "" || r.JobVersion != 2 {
+		t.Errorf("an unchanged job to run again gives %+v", r)
+	}
+	await(t, func() bool {
+		allocs, _, err := c.Jobs().Allocations("again", true, nil)
+		return err == nil && slices.ContainsFunc(allocs, func(a *api.AllocationListStub) bool { return a.JobVersion == 2 && a.ClientStatus == "complete" })
+	})
+}
+
+func await(t *testing.T, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !ok(); <-time.After(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("that did not come true")
+		}
 	}
 }
 

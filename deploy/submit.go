@@ -24,6 +24,7 @@ type Options struct {
 	RefuseNoChanges bool               // return ErrNoChanges instead of a Receipt with NoChange
 	WaitForCapacity time.Duration      // above 0, what cannot be placed now is submitted all the same
 	Submission      *api.JobSubmission // the source to store with the version, may be nil
+	Rerun           bool               // run a batch job that is over again, although it is unchanged
 	Planned         func(*PlanResult)  // called with each plan before it is acted upon, may be nil
 }
 
@@ -41,8 +42,9 @@ type Receipt struct {
 }
 
 // Submit plans and registers the job. What is registered is what the plan
-// showed: the server refuses it when the job has changed since, and then it is
-// planned again, five times at most.
+// showed: the server refuses it when the job has changed since. Then it is planned
+// again, five times at most, and submitted if what would change is still what the
+// first plan showed.
 //
 // Errors: [*Unreachable], [*Refused], [*Unplaceable], [*Conflict] and
 // [ErrNoChanges] mean that nothing was submitted; [*Unsettled] that nobody
@@ -60,6 +62,7 @@ type submitter struct {
 	client *api.Client
 	wanted *api.Job
 	opts   Options
+	shown  *PlanResult // the first plan, which is what somebody may have seen
 }
 
 func (s *submitter) submit(ctx context.Context) (*Receipt, error) {
@@ -67,7 +70,7 @@ func (s *submitter) submit(ctx context.Context) (*Receipt, error) {
 	for n := range maxPlans {
 		receipt, err := s.once(ctx)
 		var again bool
-		if conflict, again = errors.AsType[*Conflict](err); !again || s.opts.CheckIndex != nil {
+		if conflict, again = errors.AsType[*Conflict](err); !again || s.opts.CheckIndex != nil || conflict.Now != nil {
 			return receipt, err
 		}
 		conflict.Attempts = n + 1
@@ -107,14 +110,35 @@ func (s *submitter) once(ctx context.Context) (*Receipt, error) {
 	switch {
 	case p.NoChange() && s.opts.RefuseNoChanges:
 		return nil, ErrNoChanges
+	case p.NoChange() && s.opts.Rerun && deref(previous.Status) == "dead":
+		return s.rerun(ctx)
 	case p.NoChange():
 		r := newReceipt(previous, previous)
 		r.NoChange, r.Warnings = true, p.Warnings
 		return r, nil
+	case s.shown != nil && !sameChange(s.shown, p):
+		return nil, &Conflict{JobID: p.JobID, Want: s.shown.JobModifyIndex, Have: p.JobModifyIndex, Attempts: 2, Now: p}
 	case len(p.Failed) > 0 && s.opts.WaitForCapacity == 0:
 		return nil, &Unplaceable{JobID: p.JobID, Groups: p.Failed}
 	}
+	if s.shown == nil {
+		s.shown = p
+	}
 	return s.register(ctx, job, previous)
+}
+
+// rerun stops a job that is over, so that registering it is a change, and begins
+// anew. (Nomad: a batch job does not run again what it has completed.)
+func (s *submitter) rerun(ctx context.Context) (*Receipt, error) {
+	id := deref(s.wanted.ID)
+	_, err := retry(ctx, "stop job "+id, contactBudget, requestTimeout, func(ctx context.Context) (string, error) {
+		evalID, _, err := s.client.Jobs().Deregister(id, false, writeOptions(ctx, s.wanted))
+		return evalID, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.once(ctx)
 }
 
 func (s *submitter) checkIndex(have uint64) error {

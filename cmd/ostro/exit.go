@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 
 	"github.com/hashicorp/hcl/v2"
@@ -20,7 +21,7 @@ const (
 	codeSuperseded  = 6 // somebody deployed a newer version, or stopped the job
 	codeUnplaceable = 7 // no node fits
 	codeChanges     = 2 // plan -detailed-exitcode: there is something to change
-	// 130 and 143: interrupted by SIGINT or SIGTERM; run knows which.
+	// 130 and 143: interrupted by SIGINT or SIGTERM, see endCode.
 )
 
 // usageError is a mistake of whoever typed the command line.
@@ -43,6 +44,18 @@ func (e unknownError) Unwrap() error { return e.error }
 // changesError ends a plan that found something to change, where
 // -detailed-exitcode asks.
 type changesError struct{ error }
+
+// endCode is what the process ends with: 128 and the signal that interrupted it,
+// as a shell has it, else what the error says.
+func endCode(ctx context.Context, err error) int {
+	if err == nil {
+		return codeOK
+	}
+	if by, ok := errors.AsType[interruption](context.Cause(ctx)); ok {
+		return 128 + int(by.Signal)
+	}
+	return exitCode(err)
+}
 
 // exitCode maps an error to the table.
 func exitCode(err error) int {

@@ -8,10 +8,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -20,42 +20,50 @@ func main() { os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
 
 // run is the whole program: it gives the exit code and leaves exiting to main.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, interrupted := withSignals(context.Background())
+	ctx := withSignals(context.Background())
 	t := newTerm(stdin, stdout, stderr)
 	defer t.flush()
 	err := newApp(t).RunContext(ctx, args)
-	if err == nil {
-		return codeOK
-	}
-	if sig := interrupted(); sig != 0 && ctx.Err() != nil {
+	switch {
+	case err == nil:
+	case isInterrupted(ctx):
 		t.interrupted(err)
-		return 128 + int(sig)
+	default:
+		t.failure(err)
 	}
-	t.failure(err)
-	return exitCode(err)
+	return endCode(ctx, err)
 }
 
 // echo is how soon after the first signal a second one is taken for the same:
 // timeout(1), for one, sends its signal to the process and to its group.
 const echo = 200 * time.Millisecond
 
-// withSignals ends the context at the first SIGINT, SIGTERM or SIGHUP; a further
-// one ends the process at once, as the shell would.
-func withSignals(parent context.Context) (context.Context, func() syscall.Signal) {
-	ctx, cancel := context.WithCancel(parent)
+// interruption is why a context ended that a signal has cancelled.
+type interruption struct{ syscall.Signal }
+
+func (i interruption) Error() string { return "interrupted" }
+
+func isInterrupted(ctx context.Context) bool {
+	_, is := errors.AsType[interruption](context.Cause(ctx))
+	return is
+}
+
+// withSignals ends the context at the first SIGINT, SIGTERM or SIGHUP, with an
+// [interruption] as its cause; a further one ends the process at once, as the
+// shell would.
+func withSignals(parent context.Context) context.Context {
+	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	var got atomic.Int64
 	go func() {
 		sig, _ := (<-signals).(syscall.Signal)
-		got.Store(int64(sig))
 		first := time.Now()
-		cancel()
+		cancel(interruption{sig})
 		for range signals {
 			if time.Since(first) > echo {
 				os.Exit(128 + int(sig))
 			}
 		}
 	}()
-	return ctx, func() syscall.Signal { return syscall.Signal(got.Load()) }
+	return ctx
 }
