@@ -115,9 +115,11 @@ type SSH struct {
 	HostKey       string   `hcl:"host_key"`
 }
 
-// Hooks are commands to run around a deployment, as argument lists.
+// Hooks are what to run around a deployment: commands, as argument lists, and the
+// template of a batch job whose success is the condition for all other jobs.
 type Hooks struct {
-	BeforeDeploy []string `hcl:"before_deploy,command"`
+	BeforeDeploy []string `hcl:"before_deploy,command"` // prevents the deployment by failing
+	Release      string   `hcl:"release,path"`
 	AfterDeploy  []string `hcl:"after_deploy,command"` // the deployment was successful
 	OnFailure    []string `hcl:"on_failure,command"`   // it was not
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -183,7 +184,8 @@ func (d *decoder) numbersSmall(e hclsyntax.Expression) bool {
 // missing reports a value that the chosen environment needs, at the call of
 // env() where there is one.
 func (d *decoder) missing(e hclsyntax.Expression, what string) {
-	if slices.Contains(d.scope.given, d.current) {
+	group, _, _ := strings.Cut(d.current, ".")
+	if slices.Contains(d.scope.given, d.current) || slices.Contains(d.scope.given, group) {
 		return
 	}
 	at, hint := e.Range(), "name it with -commit"

@@ -34,7 +34,8 @@ type Selection struct {
 // error here and only here. Errors in the file are hcl.Diagnostics.
 //
 // given are dotted names, as in Sources, of settings that a flag or the process
-// environment gives anyway: an env() without value is no error there.
+// environment gives anyway: an env() without value is no error there. A name
+// such as variables stands for all below it.
 //
 // Select may be called before the commit is known, and again afterwards.
 func (f *File) Select(env string, given ...string) (*Selection, error) {

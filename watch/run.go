@@ -82,6 +82,7 @@ func (w *watcher) run(ctx context.Context) (Verdict, error) {
 			w.last = s
 			w.show(s)
 		}
+		w.opts.Show(w.view())
 		if v, done := Judge(*s); done {
 			final, more := w.revert(ctx, v)
 			if !more {

@@ -89,6 +89,7 @@ type Options struct {
 	RevertOnFailure bool          // register the last stable version when the server does not
 	LogLines        int           // last lines of a failed task to fetch, 0 is 20
 	Notify          func(Event)   // told of each change once, from the goroutine of Run; may be nil
+	Show            func(View)    // given what to draw after each look, from the same goroutine; may be nil
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -100,6 +101,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Notify == nil {
 		o.Notify = func(Event) {}
+	}
+	if o.Show == nil {
+		o.Show = func(View) {}
 	}
 	switch o.Promote {
 	case "":

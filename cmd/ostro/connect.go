@@ -93,7 +93,7 @@ func (s staleReads) RoundTrip(r *http.Request) (*http.Response, error) {
 func (p *project) clientConfig() *api.Config {
 	conf := api.DefaultConfig()
 	pick := func(into *string, env, configured, flag string) {
-		if configured != "" && os.Getenv(env) == "" {
+		if configured != "" && (p.elsewhere || os.Getenv(env) == "") {
 			*into = configured
 		}
 		if value := p.c.String(flag); value != "" {

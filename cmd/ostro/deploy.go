@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
-	"github.com/hashicorp/nomad/api"
 	"github.com/urfave/cli/v2"
 
 	"ostro/deploy"
@@ -25,6 +23,9 @@ func deployCommand(t *terminal) *cli.Command {
 			&cli.Uint64Flag{Name: "check-index", Usage: "submit only over the job modify index `N`; 0 means the job must not exist"},
 			&cli.StringFlag{Name: "on-interrupt", Usage: "what the first Ctrl-C does to the deployment: detach or fail (`HOW`)"},
 			&cli.StringFlag{Name: "report", Usage: "write the outcome as JSON to `FILE`"},
+			&cli.StringFlag{Name: "junit", Usage: "write the outcome as JUnit test results to `FILE`"},
+			&cli.IntFlag{Name: "parallel", DefaultText: "1", Usage: "deploy `N` jobs of ostro.hcl at once, where none needs the other"},
+			&cli.StringFlag{Name: "release", Usage: "run the batch job of `TEMPLATE` to its end first, and go on only if it succeeds"},
 		}),
 		Action: func(c *cli.Context) error {
 			p, err := openForTemplate(c, t)
@@ -37,7 +38,7 @@ func deployCommand(t *terminal) *cli.Command {
 				return usageError{err}
 			}
 			err = d.run(c.Context)
-			return errors.Join(err, d.writeReport(err))
+			return errors.Join(err, d.tellPipeline(c.Context, err), d.writeReport(c.Context, err))
 		},
 	}
 }
@@ -46,15 +47,16 @@ func deployCommand(t *terminal) *cli.Command {
 // how their deployment is to be judged.
 type deployment struct {
 	*project
-	submit deploy.Options
-	watch  watch.Options
-	start  time.Time
-	report []jobReport
+	submit   deploy.Options
+	watch    watch.Options
+	start    time.Time
+	parallel int
+	report   outcomes
 }
 
 func (p *project) newDeployment() (*deployment, error) {
 	c, s := p.c, p.config.Settings
-	d := &deployment{project: p, start: time.Now()}
+	d := &deployment{project: p, start: time.Now(), parallel: max(1, pick(c, "parallel", s.Parallel, c.Int))}
 	d.submit = deploy.Options{
 		Force: c.Bool("force"), ForceBatch: c.Bool("force-batch"), ForceCount: c.Bool("force-count"),
 		RefuseNoChanges: !c.Bool("ignore-no-changes"), WaitForCapacity: pick(c, "wait-for-capacity", s.WaitForCapacity, c.Duration),
@@ -68,7 +70,6 @@ func (p *project) newDeployment() (*deployment, error) {
 		Promote:         pick(c, "promote", s.Promote, c.String),
 		PromoteCheck:    pick(c, "promote-check", s.PromoteCheck, c.String),
 		RevertOnFailure: c.Bool("revert-on-failure") || s.RevertOnFailure,
-		Notify:          p.t.event,
 	}
 	if c.IsSet("canary-auto-promote") {
 		if c.IsSet("promote") {
@@ -105,6 +106,10 @@ func (d *deployment) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	release, err := d.parseRelease(ctx)
+	if err != nil {
+		return err
+	}
 	if len(d.artifacts) > 0 {
 		if err := d.needCommit(); err != nil {
 			return err
@@ -112,6 +117,14 @@ func (d *deployment) run(ctx context.Context) error {
 	}
 	ctx, cancel := d.bounded(ctx)
 	defer cancel()
+	if err := d.checkProtection(ctx, jobs); err != nil {
+		return err
+	}
+	return d.withHooks(ctx, jobs, func() error { return d.rollOut(ctx, release, jobs) })
+}
+
+// rollOut uploads, runs the release job, and deploys the jobs.
+func (d *deployment) rollOut(ctx context.Context, release *rendered, jobs []*rendered) error {
 	to, err := d.connect(ctx)
 	if err != nil {
 		return err
@@ -120,12 +133,12 @@ func (d *deployment) run(ctx context.Context) error {
 	if err := d.upload(ctx, to); err != nil {
 		return err
 	}
-	for _, job := range jobs {
-		if err := d.one(ctx, to, job); err != nil {
+	if release != nil {
+		if err := d.release(ctx, to, release); err != nil {
 			return err
 		}
 	}
-	return nil
+	return d.inOrder(ctx, to, jobs)
 }
 
 var errTimeout = errors.New("the time is up")
@@ -143,41 +156,6 @@ func (d *deployment) upload(ctx context.Context, to *target) error {
 	return d.pushAll(ctx, bucket, to.agent == nil && !d.c.Bool("force"), d.c.Bool("force"))
 }
 
-// one submits one job and follows it to its end.
-func (d *deployment) one(ctx context.Context, to *target, r *rendered) error {
-	job := r.job()
-	strategy, err := watch.For(job)
-	if err != nil {
-		return usageError{err}
-	}
-	d.address(to, job)
-	options := d.submit
-	options.Submission = r.result.Submission
-	options.Planned = d.t.planned
-	d.t.info("deploying job %q%s", *job.ID, d.commitNote())
-	receipt, err := deploy.Submit(ctx, to.client, job, options)
-	if err != nil {
-		d.report = append(d.report, failedReport(job, err, d.commit.Tag))
-		return d.submitFailure(err, *job.ID)
-	}
-	for _, warning := range receipt.Warnings {
-		d.t.warn("%s", warning)
-	}
-	if receipt.NoChange {
-		d.t.info("no changes")
-	}
-	target := watch.Target{
-		Namespace: receipt.Namespace, Region: receipt.Region, JobID: receipt.JobID, EvalID: receipt.EvalID,
-		JobVersion: receipt.JobVersion, JobModifyIndex: receipt.JobModifyIndex, NoChange: receipt.NoChange, Strategy: strategy,
-	}
-	if receipt.Child != "" {
-		target.JobID, target.Strategy = receipt.Child, watch.Auto
-	}
-	verdict, err := watch.Run(ctx, to.client, target, d.watch)
-	d.report = append(d.report, reportOf(receipt, verdict, d.commit.Tag))
-	return d.conclude(ctx, to, target, verdict, err)
-}
-
 func (d *deployment) commitNote() string {
 	if d.commit.Tag == "" {
 		return ""
@@ -185,106 +163,8 @@ func (d *deployment) commitNote() string {
 	return ", commit " + d.commit.Tag
 }
 
-// submitFailure adds what to do next.
-func (d *deployment) submitFailure(err error, jobID string) error {
-	if unplaceable, ok := errors.AsType[*deploy.Unplaceable](err); ok {
-		return withHint(unplaceable, "make room, change the job's constraints, or submit it all the same with -force or -wait-for-capacity")
-	}
-	if unreachable, ok := errors.AsType[*deploy.Unreachable](err); ok {
-		return withHint(unreachable, "check -address, -ssh and NOMAD_ADDR, or try -standalone; nothing was submitted")
-	}
-	if unsettled, ok := errors.AsType[*deploy.Unsettled](err); ok {
-		return withHint(unsettled, "ostro watch %s%s", d.joinFlags(""), jobID)
-	}
-	return err
-}
-
-// conclude tells the verdict. err is why the watch ended without one.
-func (d *deployment) conclude(ctx context.Context, to *target, of watch.Target, v watch.Verdict, err error) error {
-	jobID := of.JobID
-	join := fmt.Sprintf("ostro watch %s%s", d.joinFlags(of.Namespace), jobID)
-	if err != nil && context.Cause(ctx) != errTimeout {
-		return d.leave(ctx, to, of, unknownError{err})
-	}
-	if v.Outcome == watch.Successful || v.Outcome == watch.ReadyForPromotion {
-		d.t.success(v)
-		if v.Outcome == watch.ReadyForPromotion {
-			d.t.result("ostro promote %s%s", d.joinFlags(of.Namespace), jobID)
-		}
-		d.printAddresses(ctx, to, of)
-		return nil
-	}
-	d.t.failed(v)
-	if v.Outcome == watch.Unknown {
-		d.t.hint("%s", join)
-	} else if len(v.Reasons) > 0 {
-		d.t.hint("ostro logs %s-alloc %s %s", d.joinFlags(of.Namespace), short(v.Reasons[0].AllocID), jobID)
-	}
-	return verdictError{v}
-}
-
-// failTime is how long an interrupted command may take to fail its deployment.
-const failTime = 10 * time.Second
-
-// leave ends a watch that was interrupted. The deployment goes on, or fails if
-// -on-interrupt says so.
-func (d *deployment) leave(ctx context.Context, to *target, of watch.Target, err error) error {
-	interrupted := ctx.Err() != nil
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failTime)
-	defer cancel()
-	if interrupted && pick(d.c, "on-interrupt", d.config.OnInterrupt, d.c.String) == onInterruptFail {
-		id, failErr := failDeployment(ctx, to.client, of)
-		if failErr == nil {
-			d.t.info("deployment %s was failed", short(id))
-			return err
-		}
-		d.t.warn("the deployment could not be failed: %v", failErr)
-	}
-	if interrupted {
-		d.t.interrupted(err)
-	} else {
-		d.t.failure(err)
-	}
-	d.t.info("the deployment goes on without this command")
-	d.t.hint("to fail it: ostro fail %s%s", d.joinFlags(of.Namespace), of.JobID)
-	d.t.hint("ostro watch %s%s", d.joinFlags(of.Namespace), of.JobID)
-	return told{err}
-}
-
-// failDeployment fails the deployment of the version that is being deployed,
-// and of no other.
-func failDeployment(ctx context.Context, client *api.Client, of watch.Target) (id string, err error) {
-	query := (&api.QueryOptions{Namespace: of.Namespace, Region: of.Region}).WithContext(ctx)
-	deployment, _, err := client.Jobs().LatestDeployment(of.JobID, query)
-	if err != nil {
-		return "", err
-	}
-	if deployment == nil || deployment.JobVersion != of.JobVersion {
-		return "", fmt.Errorf("version %d has no deployment yet", of.JobVersion)
-	}
-	write := (&api.WriteOptions{Namespace: of.Namespace, Region: of.Region}).WithContext(ctx)
-	_, _, err = client.Deployments().Fail(deployment.ID, write)
-	return deployment.ID, err
-}
-
 // What -on-interrupt may say.
 const (
 	onInterruptDetach = "detach"
 	onInterruptFail   = "fail"
 )
-
-// writeReport keeps the outcome for other programs, however early it came.
-func (d *deployment) writeReport(outcome error) error {
-	path := d.c.String("report")
-	if path == "" {
-		return nil
-	}
-	text, err := encodeReport(d.report, outcome, time.Since(d.start))
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(path, []byte(d.t.redactor.String(string(text))), 0o644); err != nil {
-		return fmt.Errorf("write the report: %w", err)
-	}
-	return nil
-}

@@ -28,7 +28,10 @@ type project struct {
 	config *config.Selection
 	dir    string
 	jobs   []config.Job
-	commit artifact.Commit
+	// elsewhere says that this is not the environment that was asked for: what
+	// flags and NOMAD_* say is not about it.
+	elsewhere bool
+	commit    artifact.Commit
 	// noCommit is why there is no commit; only what needs one reports it.
 	noCommit  error
 	artifacts []artifactSource
@@ -88,7 +91,7 @@ func (p *project) loadConfig(target string) error {
 		return usageError{err}
 	}
 	p.file, p.dir = file, file.Dir
-	if p.config, err = file.Select(p.c.String("env")); err != nil {
+	if p.config, err = file.Select(p.c.String("env"), p.given()...); err != nil {
 		return usageError{err}
 	}
 	return nil

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net"
 	"os"
@@ -17,8 +18,38 @@ import (
 	"ostro/watch"
 )
 
-// event prints a line of the watch.
-func (t *terminal) event(e watch.Event) { t.info("%s", e.Text) }
+// event prints a line of the watch. Where a table shows how far it is, the lines
+// tell only what the table does not.
+func (t *terminal) event(e watch.Event) {
+	if t.drawsTable() && (e.Kind == watch.EventProgress || e.Kind == watch.EventAlloc || e.Kind == watch.EventHeartbeat) {
+		return
+	}
+	if t.log != nil {
+		t.log.Info(t.subject+e.Text, "kind", e.Kind)
+		return
+	}
+	t.info("%s", e.Text)
+}
+
+// drawsTable reports whether a table at the end of the screen follows the watch.
+func (t *terminal) drawsTable() bool {
+	return t.live != nil && t.log == nil && t.level <= slog.LevelInfo
+}
+
+// show gives what draws the table of a job, nil where there is none.
+func (t *terminal) show(job string) func(watch.View) {
+	if !t.drawsTable() {
+		return nil
+	}
+	return func(v watch.View) { t.live.show(job, v) }
+}
+
+// hide ends the table of a job.
+func (t *terminal) hide(job string) {
+	if t.drawsTable() {
+		t.live.hide(job)
+	}
+}
 
 // planned tells in one line what a registration is about to change.
 func (t *terminal) planned(p *deploy.PlanResult) {
@@ -57,6 +88,20 @@ func (t *terminal) failed(v watch.Verdict) {
 		t.block(strings.Join(u.Reasons, "\n"))
 	}
 	t.line(errorLevel, "error: ", v.Summary)
+	t.annotate("deploy failed", v.Summary+reasonsText(v), nil)
+}
+
+// reasonsText is why it failed, for an annotation: a line for each reason, and the
+// last that the task wrote.
+func reasonsText(v watch.Verdict) string {
+	var b strings.Builder
+	for _, why := range v.Reasons {
+		fmt.Fprintf(&b, "\ngroup %s, task %s: %s", why.Group, why.Task, strings.Join(why.Events[max(0, len(why.Events)-2):], "; "))
+		if lines := strings.Split(why.LogTail, "\n"); why.LogTail != "" {
+			b.WriteString("\n  " + lines[len(lines)-1])
+		}
+	}
+	return b.String()
 }
 
 func (t *terminal) reason(why watch.Reason) {
@@ -78,11 +123,11 @@ func (t *terminal) reason(why watch.Reason) {
 func short(id string) string { return id[:min(len(id), 8)] }
 
 // printAddresses tells where what was deployed answers.
-func (d *deployment) printAddresses(ctx context.Context, to *target, of watch.Target) {
+func (r *rollout) printAddresses(ctx context.Context, of watch.Target) {
 	query := (&api.QueryOptions{Namespace: of.Namespace, Region: of.Region}).WithContext(ctx)
-	allocs, _, err := to.client.Jobs().Allocations(of.JobID, false, query)
+	allocs, _, err := r.to.client.Jobs().Allocations(of.JobID, false, query)
 	if err != nil {
-		d.t.debug("the addresses are not known: %v", err)
+		r.t.debug("the addresses are not known: %v", err)
 		return
 	}
 	seen := map[string]bool{}
@@ -90,10 +135,10 @@ func (d *deployment) printAddresses(ctx context.Context, to *target, of watch.Ta
 		if stub.DesiredStatus != api.AllocDesiredStatusRun || stub.ClientStatus != api.AllocClientStatusRunning {
 			continue
 		}
-		for _, address := range addressesOf(to, stub.ID, query) {
+		for _, address := range addressesOf(r.to, stub.ID, query) {
 			if !seen[address] {
 				seen[address] = true
-				d.t.result("curl %s", address)
+				r.t.result("curl %s", address)
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,12 @@ type terminal struct {
 	redactor *redact.Redactor
 	// tty says that stderr is a terminal.
 	tty bool
+	// live is the table at the end of that terminal, nil where there is none.
+	live *live
+	// subject is the job that this voice speaks of where there are several, or "".
+	subject string
+	// ci is the CI system that reads the lines.
+	ci ciSystem
 	// log, when set, takes the lines instead of stderr (-log-format json).
 	log   *slog.Logger
 	level slog.Level
@@ -66,10 +73,29 @@ func (t *terminal) configure(level, format string) error {
 	case "json":
 		t.log = slog.New(slog.NewJSONHandler(t.err, &slog.HandlerOptions{Level: t.level}))
 	case "human", "":
+		t.ci = ciSystemOf(os.Getenv)
 	default:
 		return usageError{fmt.Errorf("-log-format %q is not one of human, json", format)}
 	}
 	return nil
+}
+
+// about is the voice that speaks of one job among several.
+func (t *terminal) about(subject string) *terminal {
+	of := *t
+	of.subject = subject + ": "
+	return &of
+}
+
+// atOnce writes what do writes in one piece, so that no other job's lines come
+// between.
+func (t *terminal) atOnce(do func(*terminal)) {
+	var text bytes.Buffer
+	apart := *t
+	apart.err = t.redactor.Writer(&text)
+	do(&apart)
+	apart.err.Flush()
+	t.err.Write(text.Bytes())
 }
 
 // result prints what the command was asked for.
@@ -96,13 +122,13 @@ func (t *terminal) hint(format string, args ...any) {
 // line prints one line, whatever its text holds.
 func (t *terminal) line(level slog.Level, mark, text string) {
 	if t.log != nil {
-		t.log.Log(context.Background(), level, strings.TrimSuffix(mark, ": ")+strings.Repeat(": ", min(len(mark), 1))+text)
+		t.log.Log(context.Background(), level, t.subject+mark+text)
 		return
 	}
 	if level < t.level {
 		return
 	}
-	fmt.Fprintf(t.err, "ostro: %s%s\n", mark, printable(text))
+	fmt.Fprintf(t.err, "ostro: %s%s%s\n", t.subject, mark, printable(text))
 }
 
 // block prints lines that belong to the line before.
@@ -146,6 +172,7 @@ func (t *terminal) failure(err error) {
 		return
 	}
 	t.line(slog.LevelError, "error: ", err.Error())
+	t.annotate("ostro", err.Error(), nil)
 	if refused, ok := errors.AsType[*tunnel.Error](err); ok && refused.Hint != "" {
 		t.hint("%s", refused.Hint)
 	}
@@ -219,6 +246,9 @@ func (t *terminal) diagnostic(d *hcl.Diagnostic, mark string, sources map[string
 	}
 	if d.Detail != "" {
 		t.line(level, "hint: ", d.Detail)
+	}
+	if d.Severity == hcl.DiagError {
+		t.annotate("ostro", d.Summary, d.Subject)
 	}
 }
 

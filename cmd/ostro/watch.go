@@ -60,8 +60,7 @@ func (d *deployment) join(ctx context.Context, id string) error {
 	if err != nil {
 		return jobError(err, id)
 	}
-	verdict, err := watch.Run(ctx, to.client, target, d.watch)
-	return d.conclude(ctx, to, target, verdict, err)
+	return d.rollout(d.t, to, id).follow(ctx, target)
 }
 
 // bounded ends a deployment's work when its time is up.

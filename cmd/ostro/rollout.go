@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+
+	"ostro/deploy"
+	"ostro/watch"
+)
+
+// rollout is the deployment of one job, from its submission to its verdict.
+type rollout struct {
+	*deployment
+	t      *terminal // speaks of this job
+	to     *target
+	id     string
+	start  time.Time
+	report *jobReport
+	// section ends what a CI system may fold away; the verdict stands outside.
+	section func()
+}
+
+// rollout begins the deployment of a job, or of what somebody else has begun.
+func (d *deployment) rollout(t *terminal, to *target, id string) *rollout {
+	r := &rollout{deployment: d, t: t, to: to, id: id, start: time.Now(), section: func() {}, report: &jobReport{Job: id, Commit: d.commit.Tag}}
+	d.report.add(r.report)
+	return r
+}
+
+// submitAndFollow submits the job and follows it to its end.
+func (r *rollout) submitAndFollow(ctx context.Context, source *rendered, o deploy.Options) error {
+	job := source.job()
+	strategy, err := watch.For(job)
+	if err != nil {
+		return usageError{err}
+	}
+	r.address(r.to, job)
+	o.Submission, o.Planned = source.result.Submission, r.t.planned
+	r.t.info("deploying job %q%s", r.id, r.commitNote())
+	receipt, err := deploy.Submit(ctx, r.to.client, job, o)
+	r.report.SubmitSeconds = time.Since(r.start).Seconds()
+	if err != nil {
+		r.section()
+		err = r.submitFailure(err)
+		r.report.notSubmitted(job, err, endCode(ctx, err))
+		return err
+	}
+	for _, warning := range receipt.Warnings {
+		r.t.warn("%s", warning)
+	}
+	if receipt.NoChange {
+		r.t.info("no changes")
+	}
+	target := watch.Target{
+		Namespace: receipt.Namespace, Region: receipt.Region, JobID: receipt.JobID, EvalID: receipt.EvalID,
+		JobVersion: receipt.JobVersion, JobModifyIndex: receipt.JobModifyIndex, NoChange: receipt.NoChange, Strategy: strategy,
+	}
+	if receipt.Child != "" {
+		target.JobID, target.Strategy = receipt.Child, watch.Auto
+	}
+	r.report.submitted(receipt)
+	return r.follow(ctx, target)
+}
+
+// follow watches what was submitted, now or by somebody else, to its verdict.
+func (r *rollout) follow(ctx context.Context, of watch.Target) error {
+	begun := time.Now()
+	o := r.watch
+	o.Notify, o.Show = r.t.event, r.t.show(r.id)
+	verdict, err := watch.Run(ctx, r.to.client, of, o)
+	r.t.hide(r.id)
+	r.section()
+	r.report.WatchSeconds = time.Since(begun).Seconds()
+	r.report.judged(verdict)
+	err = r.conclude(ctx, of, verdict, err)
+	r.report.ExitCode = endCode(ctx, err)
+	return err
+}
+
+// submitFailure adds what to do next.
+func (r *rollout) submitFailure(err error) error {
+	if unplaceable, ok := errors.AsType[*deploy.Unplaceable](err); ok {
+		return withHint(unplaceable, "make room, change the job's constraints, or submit it all the same with -force or -wait-for-capacity")
+	}
+	if unreachable, ok := errors.AsType[*deploy.Unreachable](err); ok {
+		return withHint(unreachable, "check -address, -ssh and NOMAD_ADDR, or try -standalone; nothing was submitted")
+	}
+	if unsettled, ok := errors.AsType[*deploy.Unsettled](err); ok {
+		return withHint(unsettled, "ostro watch %s%s", r.joinFlags(""), r.id)
+	}
+	if conflict, ok := errors.AsType[*deploy.Conflict](err); ok {
+		return r.conflict(conflict)
+	}
+	return err
+}
+
+// conflict shows what would change by now, for whoever deploys again.
+func (r *rollout) conflict(c *deploy.Conflict) error {
+	if c.Now == nil {
+		return c
+	}
+	r.maskDiff(c.Now.JobDiff)
+	r.t.atOnce(func(t *terminal) {
+		t.info("what would change by now:")
+		for _, line := range c.Now.Diff() {
+			t.block(line.String())
+		}
+	})
+	return withHint(c, "deploy again to submit it over what is there now, or submit it unseen with -force")
+}
+
+// conclude tells the verdict. err is why the watch ended without one.
+func (r *rollout) conclude(ctx context.Context, of watch.Target, v watch.Verdict, err error) error {
+	if err != nil && context.Cause(ctx) != errTimeout {
+		return r.leave(ctx, of, unknownError{err})
+	}
+	if v.Outcome == watch.Successful || v.Outcome == watch.ReadyForPromotion {
+		r.t.success(v)
+		if v.Outcome == watch.ReadyForPromotion {
+			r.t.result("ostro promote %s%s", r.joinFlags(of.Namespace), of.JobID)
+		}
+		r.printAddresses(ctx, of)
+		return nil
+	}
+	r.t.atOnce(func(t *terminal) {
+		t.failed(v)
+		switch {
+		case v.Outcome == watch.Unknown:
+			t.hint("ostro watch %s%s", r.joinFlags(of.Namespace), of.JobID)
+		case v.Outcome == watch.Unplaceable:
+			t.hint("the job waits for room; to stop it: ostro stop %s%s", r.joinFlags(of.Namespace), of.JobID)
+		case len(v.Reasons) > 0:
+			t.hint("ostro logs %s-alloc %s %s", r.joinFlags(of.Namespace), short(v.Reasons[0].AllocID), of.JobID)
+		}
+	})
+	return verdictError{v}
+}
+
+// failTime is how long an interrupted command may take to fail its deployment.
+const failTime = 10 * time.Second
+
+// leave ends a watch that was interrupted. The deployment goes on, or fails if
+// -on-interrupt says so.
+func (r *rollout) leave(ctx context.Context, of watch.Target, err error) error {
+	interrupted := isInterrupted(ctx)
+	if interrupted {
+		r.report.Outcome = "interrupted"
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failTime)
+	defer cancel()
+	if interrupted && pick(r.c, "on-interrupt", r.config.OnInterrupt, r.c.String) == onInterruptFail {
+		id, failErr := failDeployment(ctx, r.to.client, of)
+		if failErr == nil {
+			r.t.info("deployment %s was failed", short(id))
+			return err
+		}
+		r.t.warn("the deployment could not be failed: %v", failErr)
+	}
+	if interrupted {
+		r.t.interrupted(err)
+	} else {
+		r.t.failure(err)
+	}
+	r.t.info("the deployment goes on without this command")
+	r.t.hint("to fail it: ostro fail %s%s", r.joinFlags(of.Namespace), of.JobID)
+	r.t.hint("ostro watch %s%s", r.joinFlags(of.Namespace), of.JobID)
+	return told{err}
+}
+
+// failDeployment fails the deployment of the version that is being deployed,
+// and of no other.
+func failDeployment(ctx context.Context, client *api.Client, of watch.Target) (id string, err error) {
+	query := (&api.QueryOptions{Namespace: of.Namespace, Region: of.Region}).WithContext(ctx)
+	deployment, _, err := client.Jobs().LatestDeployment(of.JobID, query)
+	if err != nil {
+		return "", err
+	}
+	if deployment == nil || deployment.JobVersion != of.JobVersion {
+		return "", fmt.Errorf("version %d has no deployment yet", of.JobVersion)
+	}
+	write := (&api.WriteOptions{Namespace: of.Namespace, Region: of.Region}).WithContext(ctx)
+	_, _, err = client.Deployments().Fail(deployment.ID, write)
+	return deployment.ID, err
+}
