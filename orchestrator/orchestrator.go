@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -54,8 +55,9 @@ type Orchestrator struct {
 	addr        string
 	credentials S3
 
-	cancel  context.CancelFunc
-	serving chan error
+	cancel     context.CancelFunc
+	serving    chan error
+	background sync.WaitGroup
 }
 
 // S3 is how to reach the orchestrator's own S3-compatible store.
@@ -112,6 +114,7 @@ func (o *Orchestrator) start(ctx, running context.Context) error {
 		return err
 	}
 	o.loop.begin(running)
+	o.background.Go(func() { freeLocks(running, o.store, o.conf.Log) })
 	o.api = &http.Server{Handler: o.handler(), ReadHeaderTimeout: 10 * time.Second}
 	go func() { o.serving <- o.api.Serve(listener) }()
 	return nil
@@ -210,6 +213,7 @@ func (o *Orchestrator) Stop(ctx context.Context) error {
 // takes them up.
 func (o *Orchestrator) Close() error {
 	o.cancel()
+	o.background.Wait()
 	var errs []error
 	for _, server := range []*http.Server{o.api, o.s3} {
 		if server != nil {

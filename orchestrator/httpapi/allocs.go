@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"cmp"
 	"net/http"
 	"slices"
 
@@ -21,10 +20,8 @@ func (s *server) listAllocs(r *request) (any, error) {
 		})
 		return allocs, snap.TableIndex("allocs")
 	})
-	key := func(a *api.Allocation) string { return orderKey(a.CreateIndex, a.ID) }
-	slices.SortFunc(allocs, func(a, b *api.Allocation) int { return cmp.Compare(key(a), key(b)) })
-	list, next, err := page(r, allocs, key)
-	return answer{allocStubs(r, list), index, next}, err
+	list, next, err := page(r, allocs, func(a *api.Allocation) key { return ageKey(r, a.CreateIndex, a.ID) })
+	return answer{value: allocStubs(r, list), index: index, next: next}, err
 }
 
 // allocStubs shorten allocations for a list; ?resources and ?task_states widen

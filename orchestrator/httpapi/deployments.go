@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/hashicorp/go-memdb"
@@ -24,10 +23,8 @@ func (s *server) listDeployments(r *request) (any, error) {
 		})
 		return list, snap.TableIndex("deployments")
 	})
-	key := func(d *api.Deployment) string { return orderKey(d.CreateIndex, d.ID) }
-	slices.SortFunc(all, func(a, b *api.Deployment) int { return cmp.Compare(key(a), key(b)) })
-	list, next, err := page(r, all, key)
-	return answer{list, index, next}, err
+	list, next, err := page(r, all, func(d *api.Deployment) key { return ageKey(r, d.CreateIndex, d.ID) })
+	return answer{value: list, index: index, next: next}, err
 }
 
 func (s *server) readDeployment(r *request) (any, error) {

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/hashicorp/go-memdb"
@@ -22,10 +21,8 @@ func (s *server) listEvals(r *request) (any, error) {
 		})
 		return evals, snap.TableIndex("evals")
 	})
-	key := func(eval *api.Evaluation) string { return orderKey(eval.CreateIndex, eval.ID) }
-	slices.SortFunc(evals, func(a, b *api.Evaluation) int { return cmp.Compare(key(a), key(b)) })
-	list, next, err := page(r, evals, key)
-	return answer{list, index, next}, err
+	list, next, err := page(r, evals, func(eval *api.Evaluation) key { return ageKey(r, eval.CreateIndex, eval.ID) })
+	return answer{value: list, index: index, next: next}, err
 }
 
 // readEval answers with the stubs of related evaluations where ?related asks

@@ -41,7 +41,7 @@ func New(c Config) http.Handler {
 	}
 	s := &server{Config: c, id: c.Clock.NewID()}
 	mux := http.NewServeMux()
-	for _, routes := range []map[string]route{s.routes(), unsupportedRoutes()} {
+	for _, routes := range []map[string]route{s.routes(), s.tableRoutes(), unsupportedRoutes()} {
 		for path, route := range routes {
 			mux.Handle(path, s.adapt(route))
 		}

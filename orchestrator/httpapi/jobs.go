@@ -28,7 +28,7 @@ func (s *server) listJobs(r *request) (any, error) {
 		snap.Evals(watch)
 		return result{snap.Jobs(watch, r.namespace, r.prefix), snap}, snap.TableIndex("jobs", "allocs", "evals")
 	})
-	jobs, next, err := page(r, found.jobs, jobKey(r))
+	jobs, next, err := page(r, found.jobs, jobKey)
 	if err != nil {
 		return nil, err
 	}
@@ -43,16 +43,11 @@ func (s *server) listJobs(r *request) (any, error) {
 			stubs[i].Meta = job.Meta
 		}
 	}
-	return answer{stubs, index, next}, nil
+	return answer{value: stubs, index: index, next: next}, nil
 }
 
-// jobKey is what the next page of a list of jobs begins with.
-func jobKey(r *request) func(*api.Job) string {
-	if !r.allNamespaces() {
-		return func(job *api.Job) string { return *job.ID }
-	}
-	return func(job *api.Job) string { return *job.Namespace + "." + *job.ID }
-}
+// jobKey sorts jobs.
+func jobKey(job *api.Job) key { return namespaceKey(*job.Namespace, *job.ID) }
 
 func jobStub(job *api.Job, summary *api.JobSummary) *api.JobListStub {
 	return &api.JobListStub{

@@ -237,8 +237,8 @@ func TestListOfJobs(t *testing.T) {
 		"prefix":      {api.QueryOptions{Prefix: "web"}, "web-a web-b web-c", ""},
 		"all spaces":  {api.QueryOptions{Prefix: "web-b", Namespace: "*"}, "web-b", ""},
 		"elsewhere":   {api.QueryOptions{Namespace: "nope"}, "", ""},
-		"first page":  {api.QueryOptions{Prefix: "web", PerPage: 2}, "web-a web-b", "web-c"},
-		"second page": {api.QueryOptions{Prefix: "web", PerPage: 2, NextToken: "web-c"}, "web-c", ""},
+		"first page":  {api.QueryOptions{Prefix: "web", PerPage: 2}, "web-a web-b", "default.web-c"},
+		"second page": {api.QueryOptions{Prefix: "web", PerPage: 2, NextToken: "default.web-c"}, "web-c", ""},
 		"filter":      {api.QueryOptions{Filter: `ID == "other"`}, "other", ""},
 		"no children": {api.QueryOptions{Filter: `ParentID == "" and ParameterizedJob is not nil`}, "", ""},
 	} {

@@ -19,7 +19,7 @@ func (s *server) listNodes(r *request) (any, error) {
 		nodes := slices.DeleteFunc(snap.Nodes(watch), func(n *api.Node) bool { return !hasIDPrefix(n.ID, r.prefix) })
 		return nodes, snap.TableIndex("nodes")
 	})
-	nodes, next, err := page(r, nodes, func(n *api.Node) string { return n.ID })
+	nodes, next, err := page(r, nodes, func(n *api.Node) key { return nameKey(n.ID) })
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func (s *server) listNodes(r *request) (any, error) {
 			stubs[i].Attributes = map[string]string{"os.name": node.Attributes["os.name"]}
 		}
 	}
-	return answer{stubs, index, next}, nil
+	return answer{value: stubs, index: index, next: next}, nil
 }
 
 func nodeStub(node *api.Node) *api.NodeListStub {

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -38,6 +39,8 @@ type answer struct {
 	index uint64
 	// next is the token of the next page, empty on the last one.
 	next string
+	// status is 200 when it is not set.
+	status int
 }
 
 // stream writes the answer by itself. An error that it returns before it wrote
@@ -84,13 +87,13 @@ func (s *server) adapt(route route) http.Handler {
 		if value == nil {
 			return
 		}
-		writeJSON(w, r, value)
+		writeJSON(w, r, *value)
 	})
 }
 
 // serve runs a handler and puts the index of what it returns into the header.
 // It returns nil when the answer is already written.
-func (s *server) serve(h handler, w http.ResponseWriter, r *http.Request) (any, error) {
+func (s *server) serve(h handler, w http.ResponseWriter, r *http.Request) (*answer, error) {
 	req, err := s.parse(r)
 	if err != nil {
 		return nil, err
@@ -107,13 +110,10 @@ func (s *server) serve(h handler, w http.ResponseWriter, r *http.Request) (any, 
 		if v.next != "" {
 			w.Header().Set("X-Nomad-NextToken", v.next)
 		}
-		return jsonValue{v.value}, nil
+		return &v, nil
 	}
-	return jsonValue{value}, nil
+	return &answer{value: value}, nil
 }
-
-// jsonValue tells null, which is an answer, from no answer.
-type jsonValue struct{ any }
 
 func setIndex(w http.ResponseWriter, index uint64) {
 	w.Header().Set("X-Nomad-Index", strconv.FormatUint(index, 10))
@@ -124,27 +124,28 @@ func setIndex(w http.ResponseWriter, index uint64) {
 // gzipFrom is the size in bytes from which an answer is worth compressing.
 const gzipFrom = 1400
 
-func writeJSON(w http.ResponseWriter, r *http.Request, value any) {
-	if v, ok := value.(jsonValue); ok {
-		value = v.any
-	}
+func writeJSON(w http.ResponseWriter, r *http.Request, reply answer) {
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)
 	if r.URL.Query().Has("pretty") {
 		encoder.SetIndent("", "    ")
 	}
-	if err := encoder.Encode(value); err != nil {
+	if err := encoder.Encode(reply.value); err != nil {
 		writeText(w, http.StatusInternalServerError, err.Error())
 		return
 	}
 	text := bytes.TrimSuffix(body.Bytes(), []byte("\n"))
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Add("Vary", "Accept-Encoding")
-	if len(text) < gzipFrom || !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	compress := len(text) >= gzipFrom && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip")
+	if compress {
+		w.Header().Set("Content-Encoding", "gzip")
+	}
+	w.WriteHeader(cmp.Or(reply.status, http.StatusOK))
+	if !compress {
 		w.Write(text)
 		return
 	}
-	w.Header().Set("Content-Encoding", "gzip")
 	compressed := gzip.NewWriter(w)
 	compressed.Write(text)
 	compressed.Close()
@@ -191,4 +192,13 @@ func decode(r *request, into any) error {
 		return badRequest("%v", err)
 	}
 	return nil
+}
+
+// noContent is an answer without a body, as of an index.
+func noContent(status int, index uint64) stream {
+	return func(w http.ResponseWriter) error {
+		setIndex(w, index)
+		w.WriteHeader(status)
+		return nil
+	}
 }

@@ -19,7 +19,6 @@ func unsupportedRoutes() map[string]route {
 		"a job version tag":        {"/v1/job/{id}/versions/{tag}/tag"},
 		"a job action":             {"/v1/job/{id}/actions", "/v1/job/{id}/action"},
 		"the list of job statuses": {"/v1/jobs/statuses"},
-		"service discovery":        {"/v1/services", "/v1/service/{name}", "/v1/service/{name}/{id}", "/v1/job/{id}/services", "/v1/allocation/{id}/services"},
 		"a node drain":             {"/v1/node/{id}/drain", "/v1/node/{id}/purge", "/v1/node/{id}/evaluate"},
 		"node metadata":            {"/v1/client/metadata"},
 		"exec into an allocation":  {"/v1/client/allocation/{id}/exec"},
@@ -27,7 +26,6 @@ func unsupportedRoutes() map[string]route {
 		"the agent's log":          {"/v1/agent/monitor"},
 		"metrics":                  {"/v1/metrics"},
 		"fuzzy search":             {"/v1/search/fuzzy"},
-		"variables":                {"/v1/vars", "/v1/var/{path...}"},
 		"access control lists":     {"/v1/acl/{path...}"},
 	} {
 		for _, path := range paths {

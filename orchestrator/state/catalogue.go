@@ -13,6 +13,7 @@ import (
 const (
 	tableServices  = "service_registrations"
 	tableVariables = "variables"
+	tableLocks     = "variable_locks"
 )
 
 const byAlloc = "alloc"
@@ -33,6 +34,10 @@ func catalogueTables() map[string]map[string]*memdb.IndexSchema {
 			variable := row.(*api.Variable)
 			return []string{variable.Namespace, variable.Path}
 		}),
+		tableLocks: indexes(func(row any) []string {
+			lock := row.(*Lock)
+			return []string{lock.Namespace, lock.Path}
+		}),
 	}
 }
 
@@ -45,7 +50,7 @@ func withCatalogue(tables map[string]map[string]*memdb.IndexSchema) map[string]m
 // catalogueOrder says how rows of these tables are read from disk.
 func (d *disk) catalogueOrder() []diskTable {
 	return []diskTable{
-		{tableServices, plain[api.ServiceRegistration]},
+		{tableServices, plain[api.ServiceRegistration]}, {tableLocks, plain[Lock]},
 		{tableVariables, func(_ *memdb.Txn, value []byte) (any, error) {
 			row := &variableRow{}
 			if err := json.Unmarshal(value, row); err != nil {

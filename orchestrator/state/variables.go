@@ -35,8 +35,9 @@ func (tx *Txn) PutVariable(variable *api.Variable) {
 	tx.insert(tableVariables, variable)
 }
 
-// DeleteVariable removes a variable, if it is there.
+// DeleteVariable removes a variable and its lock, if they are there.
 func (tx *Txn) DeleteVariable(namespace, path string) {
+	tx.deleteLock(namespace, path)
 	if old := tx.Variable(nil, namespace, path); old != nil {
 		tx.delete(tableVariables, old)
 	}
