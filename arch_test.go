@@ -61,7 +61,7 @@ var reserved = []rule{
 	{"github.com/aws/...", "artifact orchestrator/runner", "one package uploads and one downloads"},
 	{"github.com/rclone/gofakes3/...", "orchestrator/blob", "one package is the store of artifacts"},
 	{"go.etcd.io/bbolt/...", "orchestrator/state", "one package keeps state on disk"},
-	{"github.com/hashicorp/nomad/...", "cmd/ostro jobspec deploy watch nomadtest orchestrator orchestrator/*", "the others know nothing of Nomad"},
+	{"github.com/hashicorp/nomad/...", "bench cmd/ostro jobspec deploy watch nomadtest orchestrator orchestrator/*", "the others know nothing of Nomad"},
 	{"testing", "nomadtest orchestrator/orchestratortest", "the program is no test"},
 }
 
