@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/hashicorp/nomad/api"
 
+	"ostro/orchestrator/driver"
 	"ostro/orchestrator/runner"
 	"ostro/orchestrator/state"
 )
@@ -25,6 +27,17 @@ func (o *Orchestrator) startNodes(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look at this machine: %w", err)
 	}
+	clients, err := filepath.Abs(filepath.Join(o.conf.DataDir, "client"))
+	if err != nil {
+		return fmt.Errorf("find the folder of the nodes: %w", err)
+	}
+	if err := os.MkdirAll(clients, 0o711); err != nil {
+		return fmt.Errorf("make the folder of the nodes: %w", err)
+	}
+	// One process looks after the tasks of all nodes.
+	if o.raw, err = driver.NewRawExec(ctx, clients, o.conf.Supervisor); err != nil {
+		return err
+	}
 	hostname := found.Attributes["unique.hostname"]
 	for i := range o.conf.Nodes {
 		name := hostname
@@ -32,7 +45,7 @@ func (o *Orchestrator) startNodes(ctx context.Context) error {
 			name = fmt.Sprintf("%s-%d", hostname, i+1)
 		}
 		node := o.describe(found, name, known[name])
-		if err := o.startNode(ctx, node, filepath.Join(o.conf.DataDir, "client", fmt.Sprint(i))); err != nil {
+		if err := o.startNode(ctx, node, filepath.Join(clients, fmt.Sprint(i))); err != nil {
 			return err
 		}
 	}
@@ -65,12 +78,8 @@ func (o *Orchestrator) describe(found *api.Node, name string, before *api.Node) 
 }
 
 func (o *Orchestrator) startNode(ctx context.Context, node *api.Node, dir string) error {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return fmt.Errorf("find the node's folder: %w", err)
-	}
 	r, err := runner.New(ctx, runner.Config{
-		Dir: dir, Node: node, Supervisor: o.conf.Supervisor,
+		Dir: dir, Node: node, Raw: o.raw,
 		Report: o.loop.report, Bucket: o.bucket, Log: o.conf.Log.With("node", node.Name),
 	})
 	if err != nil {

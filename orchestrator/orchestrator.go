@@ -16,6 +16,7 @@ import (
 
 	"ostro/orchestrator/blob"
 	"ostro/orchestrator/decide"
+	"ostro/orchestrator/driver"
 	"ostro/orchestrator/httpapi"
 	"ostro/orchestrator/runner"
 	"ostro/orchestrator/state"
@@ -48,6 +49,7 @@ type Orchestrator struct {
 	conf    Config
 	store   *state.Store
 	blobs   *blob.Store
+	raw     *driver.RawExec
 	runners map[string]*runner.Runner
 	loop    *loop
 
@@ -195,18 +197,25 @@ func (o *Orchestrator) Wait(ctx context.Context) error {
 // runs their tasks again.
 func (o *Orchestrator) Stop(ctx context.Context) error {
 	o.loop.end()
-	var errs []error
+	errs := o.stopNodes(ctx)
+	errs = append(errs, o.raw.End(ctx), o.loop.giveUpAllocs(), o.Close())
+	return errors.Join(errs...)
+}
+
+// stopNodes ends the tasks of all nodes at once.
+func (o *Orchestrator) stopNodes(ctx context.Context) []error {
+	stopped := make(chan error, len(o.runners))
 	for id, r := range o.runners {
 		// The loop may not have told the node yet what it runs, and what is not
 		// known cannot be ended.
 		r.Sync(o.store.Snapshot().AllocsByNode(nil, id))
-		errs = append(errs, r.Stop(ctx))
-		delete(o.runners, id)
+		go func() { stopped <- r.Stop(ctx) }()
 	}
-	if err := o.loop.giveUpAllocs(); err != nil {
-		errs = append(errs, err)
+	var errs []error
+	for range o.runners {
+		errs = append(errs, <-stopped)
 	}
-	return errors.Join(append(errs, o.Close())...)
+	return errs
 }
 
 // Close ends the orchestrator and leaves the tasks running: the next start
@@ -224,7 +233,10 @@ func (o *Orchestrator) Close() error {
 		o.loop.end()
 	}
 	for _, r := range o.runners {
-		errs = append(errs, r.Detach())
+		r.Detach()
+	}
+	if o.raw != nil {
+		errs = append(errs, o.raw.Close())
 	}
 	if o.blobs != nil {
 		errs = append(errs, o.blobs.Close())

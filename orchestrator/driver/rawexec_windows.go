@@ -42,3 +42,6 @@ func (*RawExec) Forget(context.Context, string) error { return errWindows }
 
 // List fails on windows.
 func (*RawExec) List(context.Context) ([]string, error) { return nil, errWindows }
+
+// ListBelow fails on windows.
+func (*RawExec) ListBelow(context.Context, string) ([]string, error) { return nil, errWindows }

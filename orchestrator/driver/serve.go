@@ -24,6 +24,7 @@ type request struct {
 	Task    *Task
 	Signal  string
 	Timeout time.Duration
+	Below   string // of a list: the folder of the logs; "" is any
 }
 
 // A reply is the answer to all calls.
@@ -94,7 +95,7 @@ func (s *supervisor) httpServer() *http.Server {
 		"/signal": func(_ context.Context, r request) (reply, error) { return reply{}, s.signal(r) },
 		"/stop":   func(_ context.Context, r request) (reply, error) { return reply{}, s.stop(r) },
 		"/forget": func(_ context.Context, r request) (reply, error) { return reply{}, s.forget(r.ID) },
-		"/list":   func(context.Context, request) (reply, error) { return reply{IDs: s.list()}, nil },
+		"/list":   func(_ context.Context, r request) (reply, error) { return reply{IDs: s.list(r.Below)}, nil },
 		"/end":    func(context.Context, request) (reply, error) { s.end(); return reply{}, nil },
 		// An agent keeps this call open all its life: so each side sees the end of the other at once.
 		"/attend": func(ctx context.Context, _ request) (reply, error) { <-ctx.Done(); return reply{}, nil },

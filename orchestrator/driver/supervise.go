@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -181,12 +182,15 @@ func (s *supervisor) child(id string) (*child, error) {
 	return c, nil
 }
 
-func (s *supervisor) list() []string {
+// list gives the IDs of the tasks whose logs are below dir; "" is any.
+func (s *supervisor) list(dir string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ids := make([]string, 0, len(s.tasks))
-	for id := range s.tasks {
-		ids = append(ids, id)
+	for id, c := range s.tasks {
+		if dir == "" || strings.HasPrefix(c.rec.Logs.Dir, dir+string(filepath.Separator)) {
+			ids = append(ids, id)
+		}
 	}
 	return ids
 }

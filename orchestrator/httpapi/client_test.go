@@ -5,6 +5,7 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/hashicorp/nomad/api"
 
+	"ostro/orchestrator/driver"
 	"ostro/orchestrator/runner"
 	"ostro/orchestrator/state"
 )
@@ -23,8 +25,13 @@ import (
 func running(t *testing.T) (*api.Client, *api.Allocation) {
 	t.Helper()
 	started := make(chan struct{}, 100)
+	dir := t.TempDir()
+	raw, err := driver.NewRawExec(t.Context(), dir, []string{os.Args[0], "supervise"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	node, err := runner.New(t.Context(), runner.Config{
-		Dir: t.TempDir(), Node: &api.Node{ID: node1, Name: "n"}, Supervisor: []string{os.Args[0], "supervise"},
+		Dir: dir, Node: &api.Node{ID: node1, Name: "n"}, Raw: raw,
 		Report: func(updates []runner.Update) {
 			for _, u := range updates {
 				if u.ClientStatus == api.AllocClientStatusRunning {
@@ -39,7 +46,7 @@ func running(t *testing.T) (*api.Client, *api.Allocation) {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
-		if err := node.Stop(ctx); err != nil {
+		if err := errors.Join(node.Stop(ctx), raw.End(ctx)); err != nil {
 			t.Error(err)
 		}
 	})

@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/nomad/api"
+
+	"ostro/orchestrator/driver"
 )
 
 // agentMain is a process that runs the allocations of the file DIR/want.json until it is killed: "TEST-BINARY agent
@@ -37,9 +39,13 @@ func agentMain(dir string) error {
 	if err != nil {
 		return err
 	}
+	raw, err := driver.NewRawExec(context.Background(), dir, []string{self, "supervise"})
+	if err != nil {
+		return err
+	}
 	r, err := New(context.Background(), Config{
-		Dir:        dir,
-		Supervisor: []string{self, "supervise"},
+		Dir: dir,
+		Raw: raw,
 		Report: func(updates []Update) {
 			for _, u := range updates {
 				data, err := json.Marshal(u)

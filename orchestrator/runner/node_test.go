@@ -15,12 +15,15 @@ import (
 	"time"
 
 	"github.com/hashicorp/nomad/api"
+
+	"ostro/orchestrator/driver"
 )
 
 // A node is a Runner with the latest reports of its allocations.
 type node struct {
 	*Runner
 	t       *testing.T
+	raw     *driver.RawExec
 	stopped bool
 
 	mu      sync.Mutex
@@ -29,22 +32,40 @@ type node struct {
 	changed chan struct{}
 }
 
-// newNode runs a Runner on dir. On cleanup everything is stopped.
+// newNode runs a Runner on dir, with a supervisor of its own. On cleanup everything is stopped.
 func newNode(t *testing.T, dir string) *node {
 	t.Helper()
-	n := &node{t: t, latest: map[string]Update{}, changed: make(chan struct{}, 1)}
+	raw, err := driver.NewRawExec(t.Context(), dir, []string{os.Args[0], "supervise"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := runNode(t, dir, raw)
+	t.Cleanup(n.stop)
+	return n
+}
+
+// beside runs a Runner on dir whose tasks the supervisor of n looks after. It is stopped before n is.
+func (n *node) beside(dir string) *node {
+	n.t.Helper()
+	other := runNode(n.t, dir, n.raw)
+	n.t.Cleanup(other.stopTasks)
+	return other
+}
+
+func runNode(t *testing.T, dir string, raw *driver.RawExec) *node {
+	t.Helper()
+	n := &node{t: t, raw: raw, latest: map[string]Update{}, changed: make(chan struct{}, 1)}
 	r, err := New(t.Context(), Config{
-		Dir:        dir,
-		Node:       &api.Node{ID: "n1", Name: "node", Datacenter: "dc1", Attributes: map[string]string{"kernel.name": "linux"}},
-		Supervisor: []string{os.Args[0], "supervise"},
-		Report:     n.report,
-		Log:        slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Dir:    dir,
+		Node:   &api.Node{ID: "n1", Name: "node", Datacenter: "dc1", Attributes: map[string]string{"kernel.name": "linux"}},
+		Raw:    raw,
+		Report: n.report,
+		Log:    slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	n.Runner = r
-	t.Cleanup(n.stop)
 	return n
 }
 
@@ -106,10 +127,30 @@ func (n *node) stop() {
 	if n.stopped {
 		return
 	}
+	n.stopTasks()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := n.raw.End(ctx); err != nil {
+		n.t.Error(err)
+	}
+}
+
+func (n *node) stopTasks() {
+	n.t.Helper()
 	n.stopped = true
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	if err := n.Stop(ctx); err != nil {
+		n.t.Error(err)
+	}
+}
+
+// detach lets go of the tasks, which go on.
+func (n *node) detach() {
+	n.t.Helper()
+	n.stopped = true
+	n.Detach()
+	if err := n.raw.Close(); err != nil {
 		n.t.Error(err)
 	}
 }

@@ -17,9 +17,9 @@ import (
 
 // Config is what a Runner needs.
 type Config struct {
-	Dir        string    // absolute path of the node's data folder: alloc folders, the supervisor's files
-	Node       *api.Node // for ${node.*}, ${attr.*} and ${meta.*}
-	Supervisor []string  // command line that, with Dir appended, ends up in driver.Supervise
+	Dir  string          // absolute path of the node's data folder
+	Node *api.Node       // for ${node.*}, ${attr.*} and ${meta.*}
+	Raw  *driver.RawExec // runs plain commands, of other nodes, too; it outlives the Runner
 
 	// Report is called with client-side changes, oldest first, never concurrently, and never from within a call of
 	// the Runner's methods. After the first Sync it is called for every allocation that is not terminal. It must return
@@ -76,7 +76,7 @@ type Runner struct {
 	wake    chan struct{} // gets a value when dirty is not empty
 }
 
-// New connects to the supervisor of c.Dir, or starts one. Tasks that run from before are taken up by the first Sync.
+// New prepares a node. Tasks that run from before are taken up by the first Sync.
 func New(ctx context.Context, c Config) (*Runner, error) {
 	if c.MaxKillTimeout == 0 {
 		c.MaxKillTimeout = 30 * time.Second
@@ -92,24 +92,20 @@ func New(ctx context.Context, c Config) (*Runner, error) {
 			return nil, fmt.Errorf("prepare the node's folder: %w", err)
 		}
 	}
-	raw, err := driver.NewRawExec(ctx, c.Dir, c.Supervisor)
-	if err != nil {
-		return nil, err
-	}
 	r := &Runner{
 		conf: c,
 		log:  c.Log,
-		raw:  raw,
+		raw:  c.Raw,
 		drivers: map[string]driver.Driver{
-			"raw_exec":    raw,
+			"raw_exec":    c.Raw,
 			"mock_driver": driver.NewMock(),
 		},
 		allocs: map[string]*alloc{},
 		wake:   make(chan struct{}, 1),
 	}
-	ids, err := raw.List(ctx)
+	ids, err := c.Raw.ListBelow(ctx, c.Dir)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("list the tasks from before: %w", err), raw.Close())
+		return nil, fmt.Errorf("list the tasks from before: %w", err)
 	}
 	r.leftovers = map[string][]string{}
 	for _, id := range ids {
@@ -200,8 +196,7 @@ func (r *Runner) removeStrays(ids []string, wanted map[string]bool) {
 	}
 }
 
-// Stop ends every task in the order of its lifecycle, then the supervisor. When ctx ends first, what is left goes on and
-// an error tells so.
+// Stop ends every task in the order of its lifecycle. When ctx ends first, what is left goes on and an error tells so.
 func (r *Runner) Stop(ctx context.Context) error {
 	for _, a := range r.close() {
 		r.chores.Go(func() { a.stopAll(ctx) })
@@ -217,16 +212,15 @@ func (r *Runner) Stop(ctx context.Context) error {
 	}
 	r.letGo()
 	if ctx.Err() != nil {
-		return errors.Join(fmt.Errorf("stop all tasks: %w", ctx.Err()), r.raw.Close())
+		return fmt.Errorf("stop all tasks: %w", ctx.Err())
 	}
-	return r.raw.End(ctx)
+	return nil
 }
 
 // Detach lets go of all tasks and leaves them running: the next Runner of the same folder takes them up.
-func (r *Runner) Detach() error {
+func (r *Runner) Detach() {
 	r.close()
 	r.letGo()
-	return r.raw.Close()
 }
 
 func (r *Runner) letGo() {

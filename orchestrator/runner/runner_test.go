@@ -250,10 +250,7 @@ func TestVerdictIsKept(t *testing.T) {
 	n := newNode(t, dir)
 	n.Sync([]*api.Allocation{a})
 	first := n.await("healthy", "a1", func(u Update) bool { return verdictOf(u) == "healthy" })
-	if err := n.Detach(); err != nil {
-		t.Fatal(err)
-	}
-	n.stopped = true
+	n.detach()
 	n = newNode(t, dir)
 	n.Sync([]*api.Allocation{a})
 	second := n.awaitStatus("a1", "running")
@@ -270,10 +267,7 @@ func TestLostNotes(t *testing.T) {
 	n.awaitStatus("a1", "running")
 	eventually(t, "up", func() bool { return len(sessions(t, dir)) == 1 })
 	before := sessions(t, dir)
-	if err := n.Detach(); err != nil {
-		t.Fatal(err)
-	}
-	n.stopped = true
+	n.detach()
 	if err := os.WriteFile(filepath.Join(dir, "client/a1.json"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
