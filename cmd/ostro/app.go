@@ -18,7 +18,7 @@ func newApp(t *terminal) *cli.App {
 		Usage: "takes a commit to a running, healthy Nomad deployment, and tells the truth about it",
 		Commands: []*cli.Command{
 			deployCommand(t), planCommand(t), renderCommand(t), validateCommand(t),
-			watchCommand(t), promoteCommand(t), failCommand(t),
+			watchCommand(t), promoteCommand(t), failCommand(t), rollbackCommand(t), historyCommand(t),
 			statusCommand(t), logsCommand(t), stopCommand(t),
 			artifactCommand(t), tunnelCommand(t), agentCommand(t),
 			fmtCommand(t), versionCommand(t), superviseCommand(),

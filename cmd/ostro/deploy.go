@@ -21,7 +21,6 @@ func deployCommand(t *terminal) *cli.Command {
 			&cli.BoolFlag{Name: "force-count", Usage: "use the counts of the template, not those that run"},
 			&cli.BoolFlag{Name: "ignore-no-changes", Value: true, Usage: "nothing to change is a success"},
 			&cli.Uint64Flag{Name: "check-index", Usage: "submit only over the job modify index `N`; 0 means the job must not exist"},
-			&cli.StringFlag{Name: "on-interrupt", Usage: "what the first Ctrl-C does to the deployment: detach or fail (`HOW`)"},
 			&cli.StringFlag{Name: "report", Usage: "write the outcome as JSON to `FILE`"},
 			&cli.StringFlag{Name: "junit", Usage: "write the outcome as JUnit test results to `FILE`"},
 			&cli.IntFlag{Name: "parallel", DefaultText: "1", Usage: "deploy `N` jobs of ostro.hcl at once, where none needs the other"},

@@ -87,10 +87,7 @@ func (d *deployment) environment(name string) (*project, error) {
 }
 
 func (d *deployment) checkStable(ctx context.Context, client *api.Client, env, namespace string, job *api.Job) error {
-	meta := d.config.CommitMeta
-	if meta == "" {
-		meta = defaultCommitMeta
-	}
+	meta := d.commitMeta()
 	commit := job.Meta[meta]
 	if commit == "" {
 		return withHint(fmt.Errorf("job %q has no meta %s: environment %q cannot vouch for its commit", *job.ID, meta, env),
@@ -114,7 +111,3 @@ func (d *deployment) checkStable(ctx context.Context, client *api.Client, env, n
 	return withHint(fmt.Errorf("job %q has no stable version with commit %s in environment %q", *job.ID, commit, env),
 		"deploy it there first: ostro deploy -env %s", env)
 }
-
-// defaultCommitMeta is where a job keeps its commit, unless the configuration
-// says otherwise.
-const defaultCommitMeta = "git_sha"

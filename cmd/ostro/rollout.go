@@ -49,6 +49,11 @@ func (r *rollout) submitAndFollow(ctx context.Context, source *rendered, o deplo
 		r.report.notSubmitted(job, err, endCode(ctx, err))
 		return err
 	}
+	return r.followReceipt(ctx, receipt, strategy)
+}
+
+// followReceipt follows what was submitted to its end.
+func (r *rollout) followReceipt(ctx context.Context, receipt *deploy.Receipt, strategy watch.Strategy) error {
 	for _, warning := range receipt.Warnings {
 		r.t.warn("%s", warning)
 	}

@@ -20,15 +20,9 @@ func watchCommand(t *terminal) *cli.Command {
 			if err != nil {
 				return err
 			}
-			p, err := openConfig(t, c, "")
-			if err != nil {
-				return err
-			}
-			d, err := p.newDeployment()
-			if err != nil {
-				return usageError{err}
-			}
-			return d.join(c.Context, id)
+			return withWatch(c, t, func(ctx context.Context, d *deployment, to *target) error {
+				return d.join(ctx, to, id)
+			})
 		},
 	}
 }
@@ -42,19 +36,34 @@ func watchFlags() []cli.Flag {
 		&cli.StringFlag{Name: "promote-check", Usage: "the `URL` that must answer 2xx before a promotion"},
 		&cli.IntFlag{Name: "canary-auto-promote", Usage: "as -promote healthy, `SECONDS` after the start at the earliest"},
 		&cli.BoolFlag{Name: "revert-on-failure", Usage: "roll back when the job has no auto_revert"},
+		&cli.StringFlag{Name: "on-interrupt", Usage: "what the first Ctrl-C does to the deployment: detach or fail (`HOW`)"},
 	}
 }
 
-// join follows the newest deployment of a job to its end, and gives the verdict
-// that whoever started it gets.
-func (d *deployment) join(ctx context.Context, id string) error {
-	ctx, cancel := d.bounded(ctx)
+// withWatch connects for a command that needs no template, and follows a
+// deployment.
+func withWatch(c *cli.Context, t *terminal, do func(context.Context, *deployment, *target) error) error {
+	p, err := openConfig(t, c, "")
+	if err != nil {
+		return err
+	}
+	d, err := p.newDeployment()
+	if err != nil {
+		return usageError{err}
+	}
+	ctx, cancel := d.bounded(c.Context)
 	defer cancel()
 	to, err := d.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer to.close()
+	return do(ctx, d, to)
+}
+
+// join follows the newest deployment of a job to its end, and gives the verdict
+// that whoever started it gets.
+func (d *deployment) join(ctx context.Context, to *target, id string) error {
 	conf := d.clientConfig()
 	target, err := watch.Join(ctx, to.client, conf.Namespace, conf.Region, id)
 	if err != nil {
