@@ -47,12 +47,12 @@ func (l *loop) takeReport(tx *state.Txn, before *api.Allocation, u runner.Update
 	after := *before
 	after.ClientStatus, after.ClientDescription = u.ClientStatus, u.ClientDescription
 	after.TaskStates, after.NetworkStatus = u.TaskStates, u.NetworkStatus
-	after.ModifyTime = l.clock.Now().UnixNano()
-	after.DeploymentStatus = verdict(before, u, l.clock.Now())
+	after.ModifyTime = l.Now().UnixNano()
+	after.DeploymentStatus = verdict(before, u, l.Now())
 	tx.PutClientAlloc(&after)
 	if after.DeploymentStatus != before.DeploymentStatus {
 		l.countHealth(tx, before, &after)
-	} else if failedNow(before, &after) && reconcile.CanReschedule(&after, l.clock.Now()) {
+	} else if failedNow(before, &after) && reconcile.CanReschedule(&after, l.Now()) {
 		tx.PutEval(l.evalFor(tx, after.Namespace, after.JobID, triggerAllocFailure))
 	}
 }
@@ -90,11 +90,11 @@ func (l *loop) countHealth(tx *state.Txn, before, after *api.Allocation) {
 	}
 	d := reconcile.CopyDeployment(stored)
 	reconcile.Count(d, before, after)
-	d.ModifyTime = l.clock.Now().UnixNano()
+	d.ModifyTime = l.Now().UnixNano()
 	tx.PutDeployment(d)
 	l.advance(tx, d)
 	if current := tx.Deployment(nil, d.ID); current.Status == api.DeploymentStatusRunning {
-		if eval := reconcile.NewEval(l.clock.Deployment(tx, current)); eval != nil {
+		if eval := reconcile.NewEval(l.Deployment(tx, current)); eval != nil {
 			tx.PutEval(eval)
 		}
 	}
@@ -105,9 +105,9 @@ func failedNow(before, after *api.Allocation) bool {
 }
 
 func (l *loop) evalFor(tx *state.Txn, namespace, jobID, trigger string) *api.Evaluation {
-	now := l.clock.Now().UnixNano()
+	now := l.Now().UnixNano()
 	eval := &api.Evaluation{
-		ID: l.clock.NewID(), Namespace: namespace, JobID: jobID, TriggeredBy: trigger,
+		ID: l.NewID(), Namespace: namespace, JobID: jobID, TriggeredBy: trigger,
 		Type: api.JobTypeService, Priority: api.JobDefaultPriority,
 		Status: api.EvalStatusPending, CreateTime: now, ModifyTime: now,
 	}

@@ -27,7 +27,7 @@ func (l *loop) progress(id string) {
 // advance applies what reconcile decides about a deployment, and tells when to
 // look again.
 func (l *loop) advance(tx *state.Txn, d *api.Deployment) time.Time {
-	changes := reconcile.Progress(l.clock.Deployment(tx, d))
+	changes := reconcile.Progress(l.Deployment(tx, d))
 	decide.ApplyDeployment(tx, d, changes)
 	return changes.CheckAt
 }

@@ -37,8 +37,8 @@ type loop struct {
 }
 
 type loopConfig struct {
+	*decide.Planner
 	log     *slog.Logger
-	clock   decide.Clock
 	runners map[string]*runner.Runner
 }
 
@@ -210,12 +210,17 @@ func (l *loop) pending(ids map[string]bool) []*api.Evaluation {
 		if eval == nil || eval.Status != api.EvalStatusPending {
 			continue
 		}
-		if eval.WaitUntil.After(l.clock.Now()) {
+		if eval.WaitUntil.After(l.Now()) {
 			l.timers[id] = eval.WaitUntil
 			continue
 		}
 		evals = append(evals, eval)
 	}
+	return inOrder(evals)
+}
+
+// inOrder sorts evaluations by priority and age.
+func inOrder(evals []*api.Evaluation) []*api.Evaluation {
 	slices.SortFunc(evals, func(a, b *api.Evaluation) int {
 		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.CreateIndex, b.CreateIndex))
 	})
@@ -238,24 +243,25 @@ func (l *loop) update(what, id string, fn func(*state.Txn)) {
 // within the write, on the state that it changes: no decision is ever stale.
 func (l *loop) evaluate(eval *api.Evaluation) {
 	l.update("evaluate a job", eval.ID, func(tx *state.Txn) {
-		decide.Apply(tx, l.clock.Evaluation(tx, eval))
+		decide.Apply(tx, l.Evaluation(tx, eval))
 	})
 }
 
 // unblockTimer is the name under which a look for capacity is tried again.
 const unblockTimer = "capacity"
 
-// unblock gives every evaluation that waits for capacity another try.
+// unblock gives every evaluation that waits for capacity another try. One that
+// still finds none is not written. (Nomad: E4.)
 func (l *loop) unblock() {
-	if len(l.store.Snapshot().OpenEvals(nil, api.EvalStatusBlocked)) == 0 {
-		return
+	for _, blocked := range inOrder(l.store.Snapshot().OpenEvals(nil, api.EvalStatusBlocked)) {
+		l.update("unblock an evaluation", unblockTimer, func(tx *state.Txn) {
+			eval := tx.Eval(nil, blocked.ID)
+			if eval == nil || eval.Status != api.EvalStatusBlocked {
+				return
+			}
+			if changes := l.Evaluation(tx, eval); !changes.Idle() {
+				decide.Apply(tx, changes)
+			}
+		})
 	}
-	l.update("unblock evaluations", unblockTimer, func(tx *state.Txn) {
-		for _, blocked := range tx.OpenEvals(nil, api.EvalStatusBlocked) {
-			eval := *blocked
-			eval.Status, eval.StatusDescription = api.EvalStatusPending, ""
-			eval.ModifyTime = l.clock.Now().UnixNano()
-			tx.PutEval(&eval)
-		}
-	})
 }

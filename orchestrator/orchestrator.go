@@ -51,6 +51,7 @@ type Orchestrator struct {
 	blobs   *blob.Store
 	raw     *driver.RawExec
 	runners map[string]*runner.Runner
+	planner *decide.Planner
 	loop    *loop
 
 	api, s3     *http.Server
@@ -124,17 +125,19 @@ func (o *Orchestrator) start(ctx, running context.Context) error {
 
 // openStores opens the state first: its lock keeps a second process out.
 func (o *Orchestrator) openStores() error {
-	o.loop = newLoop(loopConfig{log: o.conf.Log, clock: clock(), runners: o.runners})
+	o.planner = decide.NewPlanner(clock())
+	o.loop = newLoop(loopConfig{log: o.conf.Log, Planner: o.planner, runners: o.runners})
 	dir := filepath.Join(o.conf.DataDir, "server")
 	seal, err := loadSeal(dir)
 	if err != nil {
 		return err
 	}
-	store, err := state.Open(state.Config{Dir: dir, Committed: o.loop.committed, Seal: seal})
+	store, err := state.Open(state.Config{Dir: dir, Committed: o.committed, Seal: seal})
 	if err != nil {
 		return err
 	}
 	o.store, o.loop.store = store, store
+	o.planner.Load(store.Snapshot())
 	keys, err := loadKeys(filepath.Join(o.conf.DataDir, "s3.keys"))
 	if err != nil {
 		return err
@@ -147,6 +150,12 @@ func (o *Orchestrator) openStores() error {
 		return fmt.Errorf("open the S3 store: %w", err)
 	}
 	return nil
+}
+
+// committed tells of a write those that follow every one.
+func (o *Orchestrator) committed(index uint64, changes state.Changes) {
+	o.planner.Committed(index, changes)
+	o.loop.committed(index, changes)
 }
 
 // serveBlobs puts the S3 store beside the API, on a port of its own on the
@@ -166,7 +175,7 @@ func (o *Orchestrator) handler() http.Handler {
 	return httpapi.New(httpapi.Config{
 		Store: o.store, Runner: func(nodeID string) *runner.Runner { return o.runners[nodeID] },
 		Region: o.conf.Region, Datacenter: o.conf.Datacenter, Version: o.conf.Version, Address: o.addr,
-		Token: o.conf.Token, Clock: clock(), Log: o.conf.Log,
+		Token: o.conf.Token, Clock: clock(), Planner: o.planner, Log: o.conf.Log,
 	})
 }
 

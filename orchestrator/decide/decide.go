@@ -20,25 +20,6 @@ type Clock struct {
 	NewID func() string
 }
 
-// Evaluation lets reconcile decide about an evaluation's job, on the state that
-// the transaction is about to change.
-func (c Clock) Evaluation(tx *state.Txn, eval *api.Evaluation) reconcile.Changes {
-	in := reconcile.Input{
-		Now: c.Now(), NewID: c.NewID, Eval: eval,
-		Job:        tx.Job(nil, eval.Namespace, eval.JobID),
-		Allocs:     tx.AllocsByJob(nil, eval.Namespace, eval.JobID),
-		Deployment: tx.LatestDeployment(nil, eval.Namespace, eval.JobID),
-		Nodes:      tx.Nodes(nil),
-		NodeAllocs: func(id string) []*api.Allocation { return tx.AllocsByNode(nil, id) },
-	}
-	for _, other := range tx.EvalsByJob(nil, eval.Namespace, eval.JobID) {
-		if other.Status == api.EvalStatusBlocked {
-			in.Blocked = other
-		}
-	}
-	return reconcile.Compute(in)
-}
-
 // Apply writes what was decided about an evaluation.
 func Apply(tx *state.Txn, changes reconcile.Changes) {
 	for _, d := range changes.Deployments {

@@ -24,6 +24,8 @@ type Config struct {
 	Token string
 	// Clock gives times and IDs.
 	Clock decide.Clock
+	// Planner tells what an evaluation would decide.
+	Planner *decide.Planner
 	// Log hears of what goes wrong on our side; nothing by default.
 	Log *slog.Logger
 }

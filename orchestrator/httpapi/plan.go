@@ -64,7 +64,7 @@ func (s *server) plan(tx *state.Txn, req api.JobPlanRequest, reply *api.JobPlanR
 	}
 	eval.AnnotatePlan = true
 	tx.PutEval(eval)
-	changes := s.Clock.Evaluation(tx, eval)
+	changes := s.Planner.Evaluation(tx, eval)
 	reply.Annotations.DesiredTGUpdates = changes.Desired
 	reply.FailedTGAllocs = changes.Eval.FailedTGAllocs
 	reply.CreatedEvals = changes.Evals

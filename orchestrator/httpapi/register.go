@@ -35,13 +35,6 @@ func unkept(job *api.Job) string {
 	case job.IsParameterized():
 		return "this agent stores parameterized jobs, and does not dispatch them"
 	}
-	if *job.Type == api.JobTypeSystem {
-		for _, group := range job.TaskGroups {
-			if group.Update != nil && group.Update.Canary != nil && *group.Update.Canary > 0 {
-				return "this agent updates a system job without canaries"
-			}
-		}
-	}
 	return ""
 }
 

@@ -82,12 +82,13 @@ func testConfig(t *testing.T) Config {
 	}
 	t.Cleanup(func() { store.Close() })
 	var n atomic.Int64
+	clock := decide.Clock{
+		Now:   func() time.Time { return time.Unix(1700000000, 0) },
+		NewID: func() string { return fmt.Sprintf("00000000-0000-0000-0000-%012d", n.Add(1)) },
+	}
 	return Config{
 		Store: store, Runner: func(string) *runner.Runner { return nil },
 		Region: "global", Datacenter: "dc1", Version: "0.1.0", Address: "127.0.0.1:4646",
-		Clock: decide.Clock{
-			Now:   func() time.Time { return time.Unix(1700000000, 0) },
-			NewID: func() string { return fmt.Sprintf("00000000-0000-0000-0000-%012d", n.Add(1)) },
-		},
+		Clock: clock, Planner: decide.NewPlanner(clock),
 	}
 }

@@ -2,6 +2,8 @@ package reconcile
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/hashicorp/nomad/api"
@@ -18,15 +20,18 @@ func Compute(in Input) Changes {
 		out:     Changes{Desired: map[string]*api.DesiredUpdates{}},
 		failed:  map[string]*api.AllocationMetric{},
 		queued:  map[string]int{},
+
+		filteredOut: map[string]*api.AllocationMetric{},
 	}
 	for _, node := range in.Nodes {
 		c.nodes[node.ID] = node
 	}
 	c.settleDeployment()
+	c.loseStopped()
 	switch {
 	case in.Job == nil || *in.Job.Stop:
 		c.stopAll()
-	case *in.Job.Type == api.JobTypeSystem || *in.Job.Type == api.JobTypeSysbatch:
+	case everywhere(in.Job):
 		c.systemJob()
 	default:
 		c.serviceJob()
@@ -48,22 +53,42 @@ type computation struct {
 	placer  *placer
 	failed  map[string]*api.AllocationMetric
 	queued  map[string]int
-	out     Changes
+	// filteredOut are groups that no node can run: nothing waits for that.
+	filteredOut map[string]*api.AllocationMetric
+	// next is the last evaluation that follows this one by time.
+	next string
+	out  Changes
+}
+
+// loseStopped gives up what was told to stop on a node that is down: nobody
+// will ever say that it has stopped. (Nomad: S6.)
+func (c *computation) loseStopped() {
+	for _, a := range c.in.Allocs {
+		running := a.ClientStatus == api.AllocClientStatusRunning || a.ClientStatus == api.AllocClientStatusPending
+		if a.DesiredStatus != api.AllocDesiredStatusRun && running && c.nodeLost(a) {
+			changed := c.change(a)
+			changed.DesiredDescription, changed.ClientStatus = descLost, api.AllocClientStatusLost
+		}
+	}
 }
 
 // stopAll ends what still runs. (Nomad: the job was stopped or purged.)
 func (c *computation) stopAll() {
 	for _, a := range c.in.Allocs {
-		if Terminal(a) {
-			continue
+		if !Terminal(a) {
+			c.end(a)
 		}
-		if c.nodeLost(a) {
-			c.lose(a)
-		} else {
-			c.stop(a, descNotNeeded)
-		}
-		c.desired(a.TaskGroup).Stop++
 	}
+}
+
+// end stops an allocation that is not needed, or counts it as lost.
+func (c *computation) end(a *api.Allocation) {
+	if c.nodeLost(a) {
+		c.lose(a)
+	} else {
+		c.stop(a, descNotNeeded)
+	}
+	c.desired(a.TaskGroup).Stop++
 }
 
 func (c *computation) desired(group string) *api.DesiredUpdates {
@@ -93,20 +118,9 @@ func (c *computation) stop(a *api.Allocation, why string) *api.Allocation {
 	return changed
 }
 
-// giveUp counts an allocation as lost. It goes on asking for a replacement until
-// it has one. (Nomad: S6.)
-func (c *computation) giveUp(a *api.Allocation) {
-	if a.ClientStatus != api.AllocClientStatusLost {
-		c.change(a).ClientStatus = api.AllocClientStatusLost
-	}
-	c.placer.free(a)
-}
-
-// lose gives up an allocation that needs no replacement.
-func (c *computation) lose(a *api.Allocation) *api.Allocation {
-	changed := c.stop(a, descLost)
-	changed.ClientStatus = api.AllocClientStatusLost
-	return changed
+// lose gives up an allocation. (Nomad: S6.)
+func (c *computation) lose(a *api.Allocation) {
+	c.stop(a, descLost).ClientStatus = api.AllocClientStatusLost
 }
 
 func (c *computation) nodeLost(a *api.Allocation) bool {
@@ -124,6 +138,14 @@ func (c *computation) finish() Changes {
 	eval := *c.in.Eval
 	eval.Status, eval.StatusDescription = api.EvalStatusComplete, ""
 	eval.FailedTGAllocs, eval.QueuedAllocations = nil, c.queued
+	eval.NextEval = cmp.Or(c.next, eval.NextEval)
+	if c.in.Job != nil {
+		for _, group := range c.in.Job.TaskGroups {
+			c.queued[*group.Name] += 0
+			c.desired(*group.Name)
+		}
+	}
+	eval.PlanAnnotations = &api.PlanAnnotations{DesiredTGUpdates: out.Desired}
 	if c.deployment != nil {
 		eval.DeploymentID = c.deployment.ID
 		if c.deploymentChanged {
@@ -137,38 +159,42 @@ func (c *computation) finish() Changes {
 }
 
 // block leaves an evaluation behind that waits for capacity, when something
-// could not be placed, and ends the one that waited when all was placed.
-// (Nomad: E4.)
+// could not be placed. A job has one at most: it ends when another takes its
+// place, and when all was placed. (Nomad: E4.)
 func (c *computation) block(out *Changes) {
 	waiting := c.in.Blocked
 	if waiting != nil && waiting.ID == out.Eval.ID {
 		waiting = nil
 	}
+	if len(c.failed)+len(c.filteredOut) > 0 {
+		out.Eval.FailedTGAllocs = maps.Clone(c.failed)
+		maps.Copy(out.Eval.FailedTGAllocs, c.filteredOut)
+	}
 	if len(c.failed) == 0 {
-		if waiting != nil {
-			ended := *waiting
-			ended.Status = api.EvalStatusCancelled
-			ended.StatusDescription = "all allocations of the job are placed"
-			ended.ModifyTime = c.in.Now.UnixNano()
-			out.Evals = append(out.Evals, &ended)
-		}
+		c.cancelBlocked(out, waiting, fmt.Sprintf(descUnblocked, out.Eval.ID))
 		return
 	}
-	out.Eval.FailedTGAllocs = c.failed
-	switch {
-	case out.Eval.TriggeredBy == TriggerQueuedAllocs:
-		out.Eval.Status = api.EvalStatusBlocked
-		out.Eval.StatusDescription = descBlockedEval
-	case waiting != nil:
-		out.Eval.BlockedEval = waiting.ID
-	default:
-		blocked := c.newEval(TriggerQueuedAllocs)
-		blocked.Status, blocked.StatusDescription = api.EvalStatusBlocked, descBlockedEval
-		blocked.PreviousEval = out.Eval.ID
-		blocked.FailedTGAllocs = c.failed
-		out.Eval.BlockedEval = blocked.ID
-		out.Evals = append(out.Evals, blocked)
+	if c.in.Eval.Status == api.EvalStatusBlocked {
+		out.Eval.Status, out.Eval.StatusDescription = api.EvalStatusBlocked, descBlockedEval
+		return
 	}
+	blocked := c.newEval(TriggerQueuedAllocs)
+	blocked.Status, blocked.StatusDescription = api.EvalStatusBlocked, descBlockedEval
+	blocked.PreviousEval = out.Eval.ID
+	blocked.FailedTGAllocs = c.failed
+	out.Eval.BlockedEval = blocked.ID
+	out.Evals = append(out.Evals, blocked)
+	c.cancelBlocked(out, waiting, fmt.Sprintf(descBlockedTwice, out.Eval.JobID))
+}
+
+func (c *computation) cancelBlocked(out *Changes, waiting *api.Evaluation, why string) {
+	if waiting == nil {
+		return
+	}
+	cancelled := *waiting
+	cancelled.Status, cancelled.StatusDescription = api.EvalStatusCancelled, why
+	cancelled.ModifyTime = c.in.Now.UnixNano()
+	out.Evals = append(out.Evals, &cancelled)
 }
 
 func (c *computation) newEval(trigger string) *api.Evaluation {

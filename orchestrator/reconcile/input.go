@@ -24,8 +24,12 @@ type Input struct {
 	Blocked *api.Evaluation
 	// Nodes are all nodes.
 	Nodes []*api.Node
-	// NodeAllocs gives the allocations of all jobs on a node.
-	NodeAllocs func(nodeID string) []*api.Allocation
+	// Usage is what the allocations of all jobs on a node hold; nil is nothing.
+	// It is not changed.
+	Usage func(nodeID string) *Usage
+	// Settled is the version that took over last: until a promotion it runs in
+	// the place of what is lost of older ones. It may be nil.
+	Settled *api.Job
 }
 
 // Changes are what is to be written, all of it or nothing.
@@ -47,6 +51,12 @@ type Changes struct {
 	Desired map[string]*api.DesiredUpdates
 }
 
+// Idle tells whether an evaluation that waited goes on waiting, and nothing else
+// changes.
+func (c Changes) Idle() bool {
+	return c.Eval.Status == api.EvalStatusBlocked && len(c.Evals)+len(c.Place)+len(c.Update)+len(c.Deployments) == 0
+}
+
 // The fixed descriptions. (Nomad.)
 const (
 	descNotNeeded   = "alloc not needed due to job update"
@@ -56,6 +66,7 @@ const (
 	descInPlace     = "alloc updating in-place"
 	descTainted     = "alloc not needed as node is tainted"
 	descRescheduled = "alloc was rescheduled because it failed"
+	descReconnected = "alloc not needed due to disconnected client reconnect"
 
 	descRunning         = "Deployment is running"
 	descNeedsPromotion  = "Deployment is running but requires manual promotion"
@@ -68,13 +79,19 @@ const (
 	descFailedDeadline  = "Failed due to progress deadline"
 	descFailedByUser    = "Deployment marked as failed"
 
-	descBlockedEval = "created to place remaining allocations"
+	descBlockedEval          = "created to place remaining allocations"
+	descBlockedTwice         = "existing blocked evaluation exists for job %q"
+	descUnblocked            = "evaluation %q successful"
+	descReschedulingFollowUp = "created for delayed rescheduling"
+	descDisconnectFollowUp   = "created for delayed disconnect timeout"
 )
 
 // The triggers of evaluations that this package makes. (Nomad.)
 const (
 	TriggerQueuedAllocs      = "queued-allocs"
 	TriggerReschedule        = "alloc-reschedule"
+	TriggerMaxDisconnect     = "max-disconnect-timeout"
+	TriggerAllocFailure      = "alloc-failure"
 	TriggerDeploymentWatcher = "deployment-watcher"
 )
 

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -26,17 +27,21 @@ func nameIndex(name string) int {
 	return index
 }
 
-// freeNames gives n indexes from 0 up that no allocation of the lists bears.
-func freeNames(n int, lists ...[]*api.Allocation) []int {
-	taken := map[int]bool{}
+// freeNames gives n indexes from 0 up that are not taken, and that no allocation
+// of the lists bears.
+func freeNames(n int, taken map[int]bool, lists ...[]*api.Allocation) []int {
+	used := maps.Clone(taken)
+	if used == nil {
+		used = map[int]bool{}
+	}
 	for _, list := range lists {
 		for _, a := range list {
-			taken[nameIndex(a.Name)] = true
+			used[nameIndex(a.Name)] = true
 		}
 	}
 	var free []int
 	for i := 0; len(free) < n; i++ {
-		if !taken[i] {
+		if !used[i] {
 			free = append(free, i)
 		}
 	}

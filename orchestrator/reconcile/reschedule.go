@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -15,16 +17,34 @@ const soon = time.Second
 // when the policy is unlimited: enough to count any sensible series of delays.
 const keptEvents = 16
 
-// replaceNow tells whether a failed allocation is to be replaced at once.
+// The outcomes of the last attempt to replace an allocation. (Nomad.)
+const lastPlaced, lastNoPlacement = "ok", "no placement"
+
+// rescheduleFailed tells whether the last attempt to replace an allocation
+// found no place.
+func rescheduleFailed(a *api.Allocation) bool {
+	return a.RescheduleTracker != nil && a.RescheduleTracker.LastReschedule == lastNoPlacement
+}
+
+// decidedByDeployment tells whether an allocation is replaced only when its
+// deployment says so. (Nomad: W4.)
+func (g *group) decidedByDeployment(a *api.Allocation) bool {
+	return g.deployment != nil && active(g.deployment) && a.DeploymentID == g.deployment.ID &&
+		!isSet(a.DesiredTransition.Reschedule)
+}
+
+// replaceNow tells whether an allocation that failed, or is out of reach, is to
+// be replaced at once.
 func (g *group) replaceNow(a *api.Allocation) bool {
-	if a.ClientStatus != api.AllocClientStatusFailed || a.DesiredStatus != api.AllocDesiredStatusRun {
+	away := a.ClientStatus == api.AllocClientStatusUnknown
+	if a.ClientStatus != api.AllocClientStatusFailed && !(away && replaceAway(a)) || a.DesiredStatus != api.AllocDesiredStatusRun {
 		return false
 	}
-	if forced := a.DesiredTransition.Reschedule; forced == nil || !*forced {
-		if g.deployment != nil && active(g.deployment) && a.DeploymentID == g.deployment.ID {
-			// The deployment decides about its own allocations. (Nomad: W4.)
-			return false
-		}
+	if g.decidedByDeployment(a) {
+		return false
+	}
+	if isSet(a.DesiredTransition.ForceReschedule) && ended(a) {
+		return true
 	}
 	at, ok := RescheduleAt(a, g.spec.ReschedulePolicy, g.in.Now)
 	if !ok {
@@ -42,28 +62,44 @@ func (g *group) replaceLater(a *api.Allocation) (time.Time, bool) {
 	if a.ClientStatus != api.AllocClientStatusFailed || a.DesiredStatus != api.AllocDesiredStatusRun || a.NextAllocation != "" {
 		return time.Time{}, false
 	}
-	if g.deployment != nil && active(g.deployment) && a.DeploymentID == g.deployment.ID {
-		if marked := a.DesiredTransition.Reschedule; marked == nil || !*marked {
-			return time.Time{}, false
-		}
+	if g.decidedByDeployment(a) {
+		return time.Time{}, false
 	}
 	at, ok := RescheduleAt(a, g.spec.ReschedulePolicy, g.in.Now)
 	return at, ok && at.After(g.in.Now.Add(soon))
 }
 
-// followUp makes the evaluations that replace failed allocations later.
+// batchWindow is how far apart replacements may be to share an evaluation.
+// (Nomad: S2.)
+const batchWindow = 5 * time.Second
+
+// followUp makes the evaluations that replace failed allocations later, one for
+// those that are due at about the same time.
 func (g *group) followUp() {
-	for a, at := range g.later {
-		if a.FollowupEvalID != "" && a.FollowupEvalID != g.in.Eval.ID {
-			continue
+	waiting := slices.SortedFunc(maps.Keys(g.later), func(a, b *api.Allocation) int {
+		return cmp.Or(g.later[a].Compare(g.later[b]), byName(a, b))
+	})
+	waiting = slices.DeleteFunc(waiting, func(a *api.Allocation) bool {
+		return g.stoppedNow(a) || a.FollowupEvalID != "" && a.FollowupEvalID != g.in.Eval.ID
+	})
+	var eval *api.Evaluation
+	for _, a := range waiting {
+		if eval == nil || g.later[a].Sub(eval.WaitUntil) >= batchWindow {
+			eval = g.followUpEval(TriggerReschedule, g.later[a], descReschedulingFollowUp)
 		}
-		eval := g.newEval(TriggerReschedule)
-		eval.WaitUntil = at
-		eval.StatusDescription = ""
-		eval.PreviousEval = g.in.Eval.ID
-		g.out.Evals = append(g.out.Evals, eval)
 		g.change(a).FollowupEvalID = eval.ID
+		g.desired(g.name).RescheduleLater++
 	}
+}
+
+// followUpEval asks for a decision at a later time.
+func (c *computation) followUpEval(trigger string, at time.Time, why string) *api.Evaluation {
+	eval := c.newEval(trigger)
+	eval.WaitUntil, eval.StatusDescription = at, why
+	eval.PreviousEval = c.in.Eval.ID
+	c.next = eval.ID
+	c.out.Evals = append(c.out.Evals, eval)
+	return eval
 }
 
 // waitsToReschedule tells whether an allocation that stays is to be replaced
@@ -177,7 +213,8 @@ func (c *computation) trackReschedule(a, previous *api.Allocation, policy *api.R
 	if n := len(events); policy != nil && *policy.Unlimited && n >= keptEvents {
 		events = events[n-keptEvents+1:]
 	}
-	a.RescheduleTracker = &api.RescheduleTracker{LastReschedule: "ok", Events: append(events, &api.RescheduleEvent{
+	a.RescheduleTracker = &api.RescheduleTracker{LastReschedule: lastPlaced, Events: append(events, &api.RescheduleEvent{
 		RescheduleTime: c.in.Now.UnixNano(), PrevAllocID: previous.ID, PrevNodeID: previous.NodeID,
 	})}
+	c.change(previous).RescheduleTracker = &api.RescheduleTracker{LastReschedule: lastPlaced, Events: rescheduleEvents(previous)}
 }

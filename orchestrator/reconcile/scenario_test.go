@@ -416,9 +416,16 @@ func (w *world) reconcile() {
 
 func (w *world) input(eval *api.Evaluation) Input {
 	in := Input{Now: w.now, NewID: func() string { return "" }, Eval: eval, Job: w.versions[0], Allocs: w.sorted(), Deployment: w.deployment(), Nodes: w.nodes}
-	in.NodeAllocs = func(id string) []*api.Allocation {
-		return slices.DeleteFunc(w.sorted(), func(a *api.Allocation) bool { return a.NodeID != id })
+	usage := map[string]*Usage{}
+	for _, a := range w.sorted() {
+		if usage[a.NodeID] == nil {
+			usage[a.NodeID] = &Usage{}
+		}
+		if Holds(a) {
+			usage[a.NodeID].Add(a)
+		}
 	}
+	in.Usage = func(id string) *Usage { return usage[id] }
 	for _, e := range w.evals {
 		if e.Status == api.EvalStatusBlocked {
 			in.Blocked = e

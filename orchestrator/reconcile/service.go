@@ -35,10 +35,10 @@ func (c *computation) eachGroup(decide func(*api.TaskGroup, []*api.Allocation) (
 // stopLive ends the allocations of a group that the job no longer has, or that
 // has a count of 0. (Nomad: C1.)
 func (c *computation) stopLive(name string, allocs []*api.Allocation) {
+	c.desired(name)
 	for _, a := range allocs {
 		if !Terminal(a) {
-			c.stop(a, descNotNeeded)
-			c.desired(name).Stop++
+			c.end(a)
 		}
 	}
 }
@@ -58,6 +58,10 @@ type group struct {
 	// for the replacements of those that are not.
 	canaries      []*api.Allocation
 	endedCanaries []request
+	// taken are the indexes of the names that were given in this decision.
+	taken map[int]bool
+	// waits says that nothing may be placed yet.
+	waits bool
 }
 
 // compute decides about the group and tells whether nothing of it is left to do.
@@ -67,12 +71,16 @@ func (g *group) compute() bool {
 		g.stopLive(g.name, g.all)
 		return true
 	}
+	g.taken = map[int]bool{}
 	g.dropForeignCanaries()
 	g.buckets = g.classify(g.all)
+	g.reconnect()
+	g.disconnect()
 	g.followUp()
 	if g.canarying() {
 		g.setCanariesApart()
 	}
+	g.loseAll()
 	g.stopExcess(count)
 	g.sortUpdates()
 
@@ -86,11 +94,11 @@ func (g *group) compute() bool {
 	placed := g.placeCanaries(canaries)
 	ready := !g.paused() && !g.deploymentFailed() && !g.canarying()
 	placed = g.placeMissing(wanted, ready) && placed
-	exchanged := g.exchange(ready)
-	g.migrateDrained()
+	exchanged := g.exchange(ready, len(wanted))
+	g.moveAll()
 	d := g.desired(g.name)
 	d.Ignore += uint64(len(g.same) + len(g.canaries))
-	return placed && exchanged && len(wanted) == 0 && len(g.inPlace) == 0 && canaries == 0 &&
+	return placed && exchanged && !g.waits && len(wanted) == 0 && len(g.inPlace) == 0 && canaries == 0 &&
 		len(g.migrate) == 0 && len(g.reschedule) == 0 && !g.waitsToReschedule()
 }
 
@@ -115,22 +123,30 @@ func (g *group) canarying() bool {
 }
 
 // setCanariesApart takes the canaries out of the buckets: they stand beside the
-// count. Those that ended are replaced by canaries.
+// count. Those that ended are replaced by canaries, and those that have to move
+// are stopped.
 func (g *group) setCanariesApart() {
-	var lost, failed []*api.Allocation
+	var lost, failed, moving []*api.Allocation
 	g.keep, g.canaries = g.splitCanaries(g.keep)
 	g.lost, lost = g.splitCanaries(g.lost)
 	g.reschedule, failed = g.splitCanaries(g.reschedule)
+	g.migrate, moving = g.splitCanaries(g.migrate)
+	again := func(a *api.Allocation, why string) request {
+		return request{group: g.spec, job: g.in.Job, name: a.Name, previous: a, canary: true, stopWhy: why}
+	}
 	for _, a := range lost {
-		g.giveUp(a)
-		g.endedCanaries = append(g.endedCanaries, request{
-			group: g.spec, job: g.in.Job, name: a.Name, previous: a, canary: true, stopWhy: descLost,
-		})
+		if !ended(a) {
+			g.lose(a)
+		}
+		g.endedCanaries = append(g.endedCanaries, again(a, descLost))
 	}
 	for _, a := range failed {
-		g.endedCanaries = append(g.endedCanaries, request{
-			group: g.spec, job: g.in.Job, name: a.Name, previous: a, canary: true, stopWhy: descRescheduled, reschedule: true,
-		})
+		r := again(a, descRescheduled)
+		r.reschedule = true
+		g.endedCanaries = append(g.endedCanaries, r)
+	}
+	for _, a := range moving {
+		g.stop(a, descMigrating)
 	}
 }
 
@@ -145,11 +161,35 @@ func (g *group) splitCanaries(allocs []*api.Allocation) (rest, canaries []*api.A
 	return rest, canaries
 }
 
+// loseAll counts what is lost as lost, and finds out what of it is to be
+// replaced. (Nomad: S6.)
+func (g *group) loseAll() {
+	if until := g.waitsForStop(); !until.IsZero() {
+		g.waits = true
+		if slices.ContainsFunc(g.lost, func(a *api.Allocation) bool { return !ended(a) }) {
+			g.followUpEval(TriggerAllocFailure, until, descReschedulingFollowUp)
+		}
+	}
+	for _, a := range g.lost {
+		if a.ClientStatus != api.AllocClientStatusLost || a.DesiredStatus == api.AllocDesiredStatusRun {
+			g.lose(a)
+			g.desired(g.name).Stop++
+		}
+	}
+	g.lost = slices.DeleteFunc(g.lost, func(a *api.Allocation) bool { return a.NextAllocation != "" })
+}
+
 // stopExcess ends allocations above the count: first the older namesakes of
 // promoted canaries, then those on their way to another node, then the highest
-// indexes. (Nomad: P6.)
+// indexes. What is out of reach cannot be stopped. (Nomad: P6.)
 func (g *group) stopExcess(count int) {
-	excess := len(g.keep) + len(g.migrate) + len(g.reschedule) + len(g.lost) - count
+	inReach := func(a *api.Allocation) bool { return a.ClientStatus != api.AllocClientStatusUnknown }
+	excess := len(g.migrate) + len(g.reschedule) - count
+	for _, a := range g.keep {
+		if inReach(a) {
+			excess++
+		}
+	}
 	take := func(list *[]*api.Allocation, when func(*api.Allocation) bool) {
 		for i := len(*list) - 1; i >= 0 && excess > 0; i-- {
 			a := (*list)[i]
@@ -162,26 +202,10 @@ func (g *group) stopExcess(count int) {
 			excess--
 		}
 	}
-	always := func(*api.Allocation) bool { return true }
-	g.dropLost(&excess)
 	take(&g.keep, g.namesakeOfCanary)
-	take(&g.migrate, always)
-	take(&g.reschedule, always)
-	take(&g.keep, always)
-}
-
-// dropLost gives up lost allocations; those above the count get no replacement.
-func (g *group) dropLost(excess *int) {
-	drop := min(max(*excess, 0), len(g.lost))
-	keep := len(g.lost) - drop
-	for _, a := range g.lost[:keep] {
-		g.giveUp(a)
-	}
-	for _, a := range g.lost[keep:] {
-		g.lose(a)
-	}
-	g.lost = g.lost[:keep]
-	*excess -= drop
+	take(&g.migrate, inReach)
+	take(&g.reschedule, inReach)
+	take(&g.keep, inReach)
 }
 
 func (g *group) namesakeOfCanary(a *api.Allocation) bool {
@@ -264,7 +288,7 @@ func (g *group) placeCanaries(n int) bool {
 	wanted := g.endedCanaries[:min(n, len(g.endedCanaries))]
 	old := slices.SortedFunc(slices.Values(g.destructive), byName)
 	taken := len(g.canaries) + len(wanted)
-	for _, index := range freeNames(n-len(wanted), g.keep, g.canaries) {
+	for _, index := range freeNames(n-len(wanted), nil, g.keep, g.canaries) {
 		if taken < len(old) {
 			index = nameIndex(old[taken].Name)
 		}
@@ -281,57 +305,105 @@ func (g *group) placeCanaries(n int) bool {
 }
 
 // exchange replaces old allocations by new ones, in the order of their names
-// and as many at a time as the update strategy lets it. It tells whether none
-// is left. (Nomad: P1, P2.)
-func (g *group) exchange(ready bool) bool {
-	u := strategy(g.in.Job, g.spec)
+// and as many at a time as the update strategy lets it, less those that are
+// placed anyway. It tells whether none is left. (Nomad: P1, P2.)
+func (g *group) exchange(ready bool, placed int) bool {
 	old := slices.SortedFunc(slices.Values(g.destructive), byName)
 	n := 0
 	if ready {
-		n = min(len(old), g.limit(u, g.keep, g.canarying()))
+		n = min(len(old), max(g.limit(strategy(g.in.Job, g.spec), g.keep, g.canarying())-placed, 0))
 	}
 	for _, a := range old[:n] {
 		g.desired(g.name).DestructiveUpdate++
-		g.place(request{group: g.spec, job: g.in.Job, name: a.Name, previous: a, stopWhy: descUpdating})
+		g.place(request{group: g.spec, job: g.in.Job, name: g.nameLike(a), previous: a, stopWhy: descUpdating})
 	}
 	g.desired(g.name).Ignore += uint64(len(old) - n)
 	return len(old) == 0
 }
 
-// migrateDrained moves allocations off nodes that are drained. (Nomad: S5.)
-func (g *group) migrateDrained() {
+// nameLike is the name of the replacement of an allocation: the same one,
+// unless another allocation bears it already.
+func (g *group) nameLike(a *api.Allocation) string {
+	index := nameIndex(a.Name)
+	shared := slices.ContainsFunc(g.same, func(other *api.Allocation) bool { return other.Name == a.Name })
+	if !shared && !g.taken[index] {
+		g.taken[index] = true
+		return a.Name
+	}
+	return g.freshNames(1)[0]
+}
+
+// freshNames gives names that no allocation of the group bears.
+func (g *group) freshNames(n int) []string {
+	var names []string
+	for _, index := range freeNames(n, g.taken, g.keep, g.migrate, g.reschedule, g.lost) {
+		g.taken[index] = true
+		names = append(names, allocName(*g.in.Job.ID, g.name, index))
+	}
+	return names
+}
+
+// moveAll moves allocations off nodes that are drained, and those that somebody
+// stopped. The work of a batch job is not begun anew for a drain; and one that
+// is to be rescheduled waits as a failed one does. (Nomad: S5.)
+func (g *group) moveAll() {
 	for _, a := range g.migrate {
 		g.desired(g.name).Migrate++
-		g.place(g.replacement(a, descMigrating))
+		batch := *g.in.Job.Type == api.JobTypeBatch
+		switch {
+		case batch && isSet(a.DesiredTransition.MigrateDisablePlacement):
+			g.stop(a, descMigrating)
+		case batch && isSet(a.DesiredTransition.Reschedule):
+			g.stop(a, descMigrating)
+			if at, ok := RescheduleAt(a, g.spec.ReschedulePolicy, g.in.Now); ok {
+				g.change(a).FollowupEvalID = g.followUpEval(TriggerReschedule, at, descReschedulingFollowUp).ID
+			}
+		default:
+			g.place(g.replacement(a, descMigrating))
+		}
 	}
 }
 
 // replacement asks for a new allocation in the place of one that leaves. While a
-// new version is not promoted, it runs the version of the one that it replaces.
+// new version is not promoted, it runs the version that took over last.
 // (Nomad: P7.)
 func (g *group) replacement(previous *api.Allocation, stopWhy string) request {
-	r := request{group: g.spec, job: g.in.Job, name: previous.Name, previous: previous, stopWhy: stopWhy}
-	if old := previous.Job.LookupTaskGroup(g.name); g.canarying() && old != nil {
-		r.group, r.job = old, previous.Job
+	r := request{group: g.spec, job: g.in.Job, name: g.nameLike(previous), previous: previous, stopWhy: stopWhy}
+	if !g.canarying() {
+		return r
+	}
+	job := previous.Job
+	if settled := g.in.Settled; settled != nil && *settled.CreateIndex == *job.CreateIndex && *settled.Version >= *job.Version {
+		job = settled
+	}
+	if old := job.LookupTaskGroup(g.name); old != nil {
+		r.group, r.job = old, job
 	}
 	return r
 }
 
 // missing lists what is to be placed so that the group has its count: the
-// replacements of lost and failed allocations, and new ones under free names.
+// replacements of failed and lost allocations, and new ones under free names.
 func (g *group) missing(count int) []request {
-	var wanted []request
-	for _, a := range g.lost {
-		wanted = append(wanted, g.replacement(a, descLost))
+	if g.waits {
+		return nil
 	}
+	var wanted []request
 	for _, a := range g.reschedule {
 		w := g.replacement(a, descRescheduled)
 		w.reschedule = true
+		if a.ClientStatus == api.AllocClientStatusUnknown {
+			w.stopWhy = ""
+		}
 		wanted = append(wanted, w)
 	}
-	n := count - len(g.keep) - len(g.migrate) - len(wanted)
-	for _, index := range freeNames(max(n, 0), g.keep, g.migrate, g.reschedule, g.lost) {
-		wanted = append(wanted, request{group: g.spec, job: g.in.Job, name: allocName(*g.in.Job.ID, g.name, index)})
+	there := len(g.keep) + len(g.migrate) + len(wanted)
+	for _, a := range g.lost[:max(min(len(g.lost), count-there), 0)] {
+		wanted = append(wanted, g.replacement(a, descLost))
+		there++
+	}
+	for _, name := range g.freshNames(max(count-there, 0)) {
+		wanted = append(wanted, request{group: g.spec, job: g.in.Job, name: name})
 	}
 	return wanted
 }
@@ -345,6 +417,9 @@ func (g *group) placeMissing(wanted []request, ready bool) bool {
 			continue
 		}
 		g.desired(g.name).Place++
+		if w.reschedule && w.stopWhy != "" {
+			g.desired(g.name).Stop++
+		}
 		placed := g.place(w)
 		ok = ok && placed
 	}

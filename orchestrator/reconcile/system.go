@@ -11,7 +11,11 @@ import (
 // group on each node that can run it. (Nomad: C9.)
 func (c *computation) systemJob() {
 	c.eachGroup(func(spec *api.TaskGroup, allocs []*api.Allocation) bool {
-		g := &systemGroup{computation: c, spec: spec, name: *spec.Name, all: allocs}
+		g := &systemGroup{computation: c, spec: spec, name: *spec.Name, byNode: map[string][]*api.Allocation{}}
+		for _, a := range allocs {
+			g.byNode[a.NodeID] = append(g.byNode[a.NodeID], a)
+		}
+		g.all = allocs
 		return g.compute()
 	})
 }
@@ -19,12 +23,17 @@ func (c *computation) systemJob() {
 // systemGroup is the decision about one group of a system job.
 type systemGroup struct {
 	*computation
-	spec *api.TaskGroup
-	name string
-	all  []*api.Allocation
+	spec   *api.TaskGroup
+	name   string
+	all    []*api.Allocation
+	byNode map[string][]*api.Allocation
 
-	same, inPlace, destructive []*api.Allocation
-	missing                    []request
+	// same stay as they are, away are out of reach, settled have ended and are
+	// the last word about their node.
+	same, away, settled, inPlace, destructive []*api.Allocation
+	missing                                   []request
+	// unfit are nodes that cannot run the group, or have no room.
+	unfit int
 }
 
 func (g *systemGroup) compute() bool {
@@ -32,115 +41,114 @@ func (g *systemGroup) compute() bool {
 		g.stopLive(g.name, g.all)
 		return true
 	}
-	placeable := g.leaveNodes()
-	for _, node := range placeable {
+	g.desired(g.name)
+	for id, allocs := range g.byNode {
+		slices.SortFunc(allocs, func(a, b *api.Allocation) int {
+			return cmp.Or(cmp.Compare(a.CreateIndex, b.CreateIndex), cmp.Compare(a.ID, b.ID))
+		})
+		if g.nodes[id] == nil {
+			g.leave(allocs)
+		}
+	}
+	for _, node := range g.placer.nodes {
 		g.sortNode(node)
 	}
-	if len(placeable) == 0 {
-		g.nowhere()
-	}
+	slices.SortFunc(g.destructive, g.byNodeName)
 	if g.groupDeployment(g.name) == nil {
 		g.startDeployment()
 	}
-	for _, a := range g.inPlace {
-		changed := g.change(a)
-		changed.Job, changed.EvalID = g.in.Job, g.in.Eval.ID
-		changed.DesiredDescription = descInPlace
-		changed.DeploymentStatus, changed.DeploymentID = nil, ""
-		g.enlist(changed, false)
-		g.desired(g.name).InPlaceUpdate++
-	}
+	canaries := g.canariesWanted()
+	g.updateInPlace()
 	placed := g.placeMissing()
-	g.exchange()
-	g.desired(g.name).Ignore += uint64(len(g.same))
-	return placed && len(g.missing) == 0 && len(g.destructive) == 0 && len(g.inPlace) == 0
+	exchanged := g.exchange(canaries)
+	g.settleTotals()
+	g.desired(g.name).Ignore += uint64(len(g.same) + len(g.away) + len(g.settled))
+	return placed && exchanged && len(g.missing) == g.unfit && len(g.inPlace) == 0
 }
 
-// leaveNodes ends allocations on nodes that are gone, drained or no longer
-// fit, and lists the nodes that the group belongs on, by name.
-func (g *systemGroup) leaveNodes() []*api.Node {
-	var nodes []*api.Node
-	for _, node := range g.in.Nodes {
-		fits := inNodePool(g.in.Job, node) && inDatacenters(g.in.Job, node) && infeasible(g.in.Job, g.spec, node) == ""
-		if fits && Ready(node) {
-			nodes = append(nodes, node)
-		}
-		for _, a := range g.on(node.ID) {
-			switch {
-			case Terminal(a):
-			case g.nodeLost(a):
-				g.lose(a)
-			case a.DesiredTransition.Migrate != nil && *a.DesiredTransition.Migrate:
-				g.stop(a, descTainted)
-				g.desired(g.name).Stop++
-			case !fits:
-				g.stop(a, descNotNeeded)
-				g.desired(g.name).Stop++
-			case !Ready(node):
-				// An ineligible node keeps what it runs.
-				g.desired(g.name).Ignore++
-			}
+// leave ends allocations on a node that is no more.
+func (g *systemGroup) leave(allocs []*api.Allocation) {
+	for _, a := range allocs {
+		if !Terminal(a) {
+			g.lose(a)
+			g.desired(g.name).Stop++
 		}
 	}
-	slices.SortFunc(nodes, func(a, b *api.Node) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
-	return nodes
-}
-
-func (g *systemGroup) on(nodeID string) []*api.Allocation {
-	var allocs []*api.Allocation
-	for _, a := range g.all {
-		if a.NodeID == nodeID {
-			allocs = append(allocs, a)
-		}
-	}
-	slices.SortFunc(allocs, func(a, b *api.Allocation) int { return cmp.Compare(a.CreateIndex, b.CreateIndex) })
-	return allocs
 }
 
 // sortNode tells what the group needs on one node.
 func (g *systemGroup) sortNode(node *api.Node) {
 	var live, last *api.Allocation
-	for _, a := range g.on(node.ID) {
+	for _, a := range g.byNode[node.ID] {
 		last = a
 		if !Terminal(a) {
 			live = a
 		}
 	}
 	switch {
-	case live != nil && *live.Job.JobModifyIndex == *g.in.Job.JobModifyIndex:
-		g.same = append(g.same, live)
-	case live != nil && !NeedsExchange(live.Job, g.in.Job, g.name) && g.placer.fitsInPlace(live, g.spec):
-		g.inPlace = append(g.inPlace, live)
 	case live != nil:
-		g.destructive = append(g.destructive, live)
+		g.sortLive(node, live)
+	case !Ready(node) || !Targets(g.in.Job, node):
 	case last != nil && g.over(last):
-		g.same = append(g.same, last)
+		g.settled = append(g.settled, last)
 	default:
 		g.missing = append(g.missing, request{
 			group: g.spec, job: g.in.Job, name: allocName(*g.in.Job.ID, g.name, 0), previous: last, node: node,
+			canary: g.replacesCanary(last),
 		})
 	}
 }
 
+// sortLive tells what becomes of an allocation that runs on a node.
+func (g *systemGroup) sortLive(node *api.Node, a *api.Allocation) {
+	unknown := a.ClientStatus == api.AllocClientStatusUnknown
+	newer := *a.Job.JobModifyIndex != *g.in.Job.JobModifyIndex
+	switch {
+	case isSet(a.DesiredTransition.Migrate):
+		g.stop(a, descTainted)
+		g.desired(g.name).Migrate++
+	case g.expired(a), node.Status == api.NodeStatusDown:
+		g.lose(a)
+		g.desired(g.name).Stop++
+	case returned(a), unknown && node.Status == api.NodeStatusReady:
+		changed := g.change(a)
+		changed.ClientStatus, changed.ClientDescription = api.AllocClientStatusRunning, "Tasks are running"
+		g.desired(g.name).Reconnect++
+		g.same = append(g.same, a)
+	case unknown:
+		g.away = append(g.away, a)
+	case node.Status == nodeStatusDisconnected && a.ClientStatus == api.AllocClientStatusRunning:
+		changed := g.markAway(a)
+		changed.FollowupEvalID = g.followUpEval(TriggerMaxDisconnect, g.in.Now.Add(lostAfter(a)), descDisconnectFollowUp).ID
+		g.desired(g.name).Disconnect++
+	case node.DrainStrategy != nil || node.Drain:
+		g.away = append(g.away, a)
+	case !Ready(node) && !newer:
+		g.away = append(g.away, a)
+	case !Ready(node) || !Targets(g.in.Job, node):
+		g.stop(a, descNotNeeded)
+		g.desired(g.name).Stop++
+	case !newer:
+		g.same = append(g.same, a)
+	case !NeedsExchange(a.Job, g.in.Job, g.name) && g.placer.fitsInPlace(a, g.spec):
+		g.inPlace = append(g.inPlace, a)
+	default:
+		g.destructive = append(g.destructive, a)
+	}
+}
+
 // over tells whether the last, ended allocation of a node settles the matter:
-// a sysbatch task that ran this version to its end, and one that failed before
-// it was ever healthy: about that its deployment decides.
+// a sysbatch task that ran this version, however it ended, and one that failed
+// before it was ever healthy: about that its deployment decides.
 func (g *systemGroup) over(last *api.Allocation) bool {
-	if !sameVersion(last, g.in.Job) || last.DesiredStatus != api.AllocDesiredStatusRun {
+	if !sameVersion(last, g.in.Job) {
 		return false
 	}
 	if *g.in.Job.Type == api.JobTypeSysbatch {
-		return last.ClientStatus == api.AllocClientStatusComplete || last.ClientStatus == api.AllocClientStatusFailed
+		return true
 	}
-	return g.deployment != nil && last.DeploymentID == g.deployment.ID && last.ClientStatus == api.AllocClientStatusFailed && unhealthy(last)
-}
-
-// nowhere notes why no node takes the group. (Nomad: a system job that matches
-// no node is successful with 0 of 0, and its evaluation says why.)
-func (g *systemGroup) nowhere() {
-	_, metric := g.placer.choose(request{group: g.spec, job: g.in.Job})
-	g.failed[g.name] = metric
-	g.queued[g.name] = 0
+	return last.DesiredStatus == api.AllocDesiredStatusRun && g.deployment != nil && last.DeploymentID == g.deployment.ID &&
+		last.ClientStatus == api.AllocClientStatusFailed && unhealthy(last)
 }
 
 // startDeployment makes the group part of a deployment when this version is
@@ -149,40 +157,97 @@ func (g *systemGroup) startDeployment() {
 	u := strategy(g.in.Job, g.spec)
 	updates := len(g.inPlace) + len(g.destructive)
 	total := updates + len(g.missing)
-	if u == nil || g.deploymentFailed() {
+	if u == nil || g.deploymentFailed() || g.paused() {
+		return
+	}
+	if g.in.Deployment != nil && g.deployment == nil && g.in.Deployment.JobVersion == *g.in.Job.Version &&
+		g.in.Deployment.JobCreateIndex == *g.in.Job.CreateIndex {
 		return
 	}
 	ran := slices.ContainsFunc(g.all, func(a *api.Allocation) bool { return sameVersion(a, g.in.Job) })
-	if ran && updates == 0 || total == 0 && g.in.Deployment != nil && g.in.Deployment.JobVersion == *g.in.Job.Version {
+	if ran && updates == 0 || total == 0 && len(g.placer.poolOf(g.in.Job).nodes) == 0 {
 		return
 	}
 	g.joinDeployment(g.name, newGroupDeployment(u, total, 0))
 }
 
+func (g *systemGroup) updateInPlace() {
+	for _, a := range g.inPlace {
+		changed := g.change(a)
+		changed.Job, changed.EvalID = g.in.Job, g.in.Eval.ID
+		changed.DesiredDescription = descInPlace
+		changed.DeploymentStatus, changed.DeploymentID = nil, ""
+		g.enlist(changed, false)
+		g.desired(g.name).InPlaceUpdate++
+	}
+}
+
+// placeMissing starts the group on nodes that do not run it. That one of them
+// is not right for it is no failure, unless none is. (Nomad: C9.)
 func (g *systemGroup) placeMissing() bool {
 	ok := true
 	for _, w := range g.missing {
-		if (g.paused() || g.deploymentFailed()) && !(w.previous != nil && w.previous.ClientStatus == api.AllocClientStatusLost) {
+		lost := w.previous != nil && w.previous.ClientStatus == api.AllocClientStatusLost
+		if (g.paused() || g.deploymentFailed()) && !lost {
 			ok = false
 			continue
 		}
+		if why := g.placer.infeasible(w.job, w.group, w.node); why != "" {
+			g.unfit++
+			continue
+		}
 		g.desired(g.name).Place++
-		placed := g.place(w)
-		ok = ok && placed
+		if !g.place(w) {
+			g.unfit++
+		}
+	}
+	if g.unfit > 0 && g.unfit == len(g.missing) && len(g.same)+len(g.away)+len(g.inPlace)+len(g.destructive)+len(g.settled) == 0 {
+		g.nowhere()
 	}
 	return ok
 }
 
-// exchange replaces old allocations, as many nodes at a time as the update
-// strategy lets it.
-func (g *systemGroup) exchange() {
+// nowhere notes why no node takes the group. (Nomad: a system job that matches
+// no node is successful with 0 of 0, and its evaluation says why.)
+func (g *systemGroup) nowhere() {
+	_, metric := g.placer.choose(request{group: g.spec, job: g.in.Job})
+	if g.failed[g.name] == nil && metric.NodesFiltered > 0 {
+		g.filteredOut[g.name] = metric
+	}
+}
+
+// exchange replaces old allocations: as canaries while those are wanted, then
+// as many nodes at a time as the update strategy lets it. Where the new version
+// does not fit the old one ends. It tells whether none is left.
+func (g *systemGroup) exchange(canaries int) bool {
 	n := 0
-	if !g.paused() && !g.deploymentFailed() {
-		n = min(len(g.destructive), g.limit(strategy(g.in.Job, g.spec), slices.Concat(g.same, g.inPlace, g.destructive), false))
+	asCanary := g.canarying()
+	switch {
+	case g.paused() || g.deploymentFailed():
+	case asCanary:
+		n = min(len(g.destructive), canaries)
+	default:
+		n = min(len(g.destructive), g.limit(strategy(g.in.Job, g.spec), slices.Concat(g.same, g.settled, g.destructive), false))
 	}
-	for _, a := range g.destructive[:n] {
-		g.desired(g.name).DestructiveUpdate++
-		g.place(request{group: g.spec, job: g.in.Job, name: a.Name, previous: a, stopWhy: descUpdating, node: g.nodes[a.NodeID]})
+	left := 0
+	for i, a := range g.destructive {
+		node := g.nodes[a.NodeID]
+		switch {
+		case g.placer.infeasible(g.in.Job, g.spec, node) != "":
+			g.stop(a, descUpdating)
+			g.desired(g.name).Stop++
+			n++
+		case i >= n:
+			g.desired(g.name).Ignore++
+			left++
+		default:
+			g.desired(g.name).DestructiveUpdate++
+			if !g.place(request{
+				group: g.spec, job: g.in.Job, name: a.Name, previous: a, stopWhy: descUpdating, node: node, canary: asCanary,
+			}) {
+				left++
+			}
+		}
 	}
-	g.desired(g.name).Ignore += uint64(len(g.destructive) - n)
+	return left == 0
 }

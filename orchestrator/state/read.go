@@ -137,7 +137,23 @@ func (s *Snapshot) EvalsByJob(ws memdb.WatchSet, namespace, jobID string) []*api
 
 // OpenEvals are the evaluations with the status pending or blocked.
 func (s *Snapshot) OpenEvals(ws memdb.WatchSet, status string) []*api.Evaluation {
-	return all[api.Evaluation](s, ws, tableEvals, byOpen, status)
+	return all[api.Evaluation](s, ws, tableEvals, byOpen+"_prefix", status, "")
+}
+
+// BlockedEval is the evaluation of a job that waits for capacity, or nil.
+func (s *Snapshot) BlockedEval(ws memdb.WatchSet, namespace, jobID string) *api.Evaluation {
+	return first[api.Evaluation](s, ws, tableEvals, byOpen, api.EvalStatusBlocked, namespace, jobID)
+}
+
+// PendingEval is an evaluation of a job that has yet to be decided, or nil. One
+// that waits for a time is not meant.
+func (s *Snapshot) PendingEval(ws memdb.WatchSet, namespace, jobID string) *api.Evaluation {
+	for _, eval := range all[api.Evaluation](s, ws, tableEvals, byOpen, api.EvalStatusPending, namespace, jobID) {
+		if eval.WaitUntil.IsZero() {
+			return eval
+		}
+	}
+	return nil
 }
 
 // Deployment is a deployment, or nil.

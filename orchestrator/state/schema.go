@@ -134,11 +134,11 @@ func schema() *memdb.DBSchema {
 				return []string{eval.Namespace, eval.JobID}
 			}),
 			secondary(byOpen, func(row any) []string {
-				switch status := row.(*api.Evaluation).Status; status {
-				case api.EvalStatusPending, api.EvalStatusBlocked:
-					return []string{status}
+				eval := row.(*api.Evaluation)
+				if !openEval(eval) {
+					return nil
 				}
-				return nil
+				return []string{eval.Status, eval.Namespace, eval.JobID}
 			})),
 		tableDeployments: indexes(func(row any) []string { return []string{row.(*api.Deployment).ID} },
 			secondary(byJob, func(row any) []string {
