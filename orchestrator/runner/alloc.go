@@ -143,12 +143,16 @@ func (a *alloc) begin(previous *alloc) {
 	a.runner.loops.Go(func() { a.run(a.runner.ctx, previous) })
 }
 
-// update takes a new version of the allocation from the scheduler.
+// update takes a new version of the allocation from the scheduler. What is given is never changed, so the same pointer is
+// the same version, and a node with many allocations is not woken for one of them.
 func (a *alloc) update(want *api.Allocation) {
 	a.mu.Lock()
+	known := a.want == want
 	a.want = want
 	a.mu.Unlock()
-	a.poke()
+	if !known {
+		a.poke()
+	}
 }
 
 // run is the allocation's goroutine.

@@ -301,11 +301,16 @@ func TestLifecycleOfGroup(t *testing.T) {
 	eventually(t, "four", func() bool { return countLines(t, order) == 4 })
 	n.await("poststart is done", "a1", func(u Update) bool { return u.TaskStates["after"].State == "dead" })
 	n.Sync([]*api.Allocation{stopped(a)})
-	n.awaitStatus("a1", "complete")
+	u := n.awaitStatus("a1", "complete")
+	// What two processes write that start one after the other may come in any order.
 	lines := strings.Fields(readFile(t, order))
 	slices.Sort(lines[:2])
-	if diff := cmp.Diff([]string{"first", "side", "main", "after", "last"}, lines); diff != "" {
+	slices.Sort(lines[2:4])
+	if diff := cmp.Diff([]string{"first", "side", "after", "main", "last"}, lines); diff != "" {
 		t.Error(diff)
+	}
+	if main, after := u.TaskStates["main"].StartedAt, u.TaskStates["after"].StartedAt; after.Before(main) {
+		t.Errorf("main started at %v, poststart at %v", main, after)
 	}
 }
 
