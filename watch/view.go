@@ -21,9 +21,9 @@ type View struct {
 // revert made.
 type DeploymentView struct {
 	Version uint64
-	ID      string // "" where there is no deployment
-	Status  string // of the deployment, else of the job
-	Due     time.Time
+	ID      string    // "" where there is no deployment
+	Status  string    // of the deployment, else of the job
+	Due     time.Time // when it fails unless it gets on, zero where it does not
 	Groups  []GroupView
 	Allocs  []AllocView // those that are not settled, by name
 }
@@ -68,7 +68,7 @@ func (s *Snapshot) deploymentView(t Target) DeploymentView {
 			if !g.Promoted {
 				view.Canaries = g.DesiredCanaries
 			}
-			if by := g.RequireProgressBy; g.HealthyAllocs < g.DesiredTotal && !by.IsZero() && (v.Due.IsZero() || by.Before(v.Due)) {
+			if by := g.RequireProgressBy; d.Status == api.DeploymentStatusRunning && g.HealthyAllocs < g.DesiredTotal && !by.IsZero() && (v.Due.IsZero() || by.Before(v.Due)) {
 				v.Due = by
 			}
 			v.Groups = append(v.Groups, view)

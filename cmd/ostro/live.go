@@ -149,34 +149,43 @@ func (l *live) draw() {
 	l.drawn = len(rows)
 }
 
-// rows is the table of one job: a line for the whole, one for each group, and one
-// for each allocation on its way, most lines at the most.
+// rows is the table of one job: a line for the whole, one for each version and
+// group, and one for each allocation on its way, most lines at the most.
 func (l *live) rows(job string, v watch.View, width, most int) []string {
 	now := l.now()
 	head := fmt.Sprintf("%s  %s elapsed, %s left", job, clock(now.Sub(v.Begun)), clock(v.Deadline.Sub(now)))
 	if v.Lost {
 		head += "  contact lost, retrying"
 	}
-	rows := []string{l.row(head, colorDim, width)}
-	var allocs []string
+	room := most - 1 // for allocations
 	for _, d := range v.Deployments {
+		room -= 1 + len(d.Groups)
+	}
+	rows := []string{l.row(head, colorDim, width)}
+	for i, d := range v.Deployments {
 		rows = append(rows, l.row("  "+deploymentRow(d, now), "", width))
 		for _, g := range d.Groups {
 			rows = append(rows, l.row("    "+groupRow(g), groupColor(g), width))
 		}
-		for _, a := range d.Allocs {
-			color := ""
-			if a.Failed {
-				color = colorRed
-			}
-			allocs = append(allocs, l.row("      "+allocRow(a, now), color, width))
+		allocs := l.allocRows(d.Allocs, now, width, max(1, room/(len(v.Deployments)-i)))
+		room -= len(allocs)
+		rows = append(rows, allocs...)
+	}
+	return rows
+}
+
+func (l *live) allocRows(allocs []watch.AllocView, now time.Time, width, most int) (rows []string) {
+	for i, a := range allocs {
+		if i == most-1 && len(allocs) > most {
+			return append(rows, l.row(fmt.Sprintf("      and %d more", len(allocs)-i), colorDim, width))
 		}
+		color := ""
+		if a.Failed {
+			color = colorRed
+		}
+		rows = append(rows, l.row("      "+allocRow(a, now), color, width))
 	}
-	if room := max(1, most-len(rows)); len(allocs) > room {
-		hidden := len(allocs) - room + 1
-		allocs = append(allocs[:room-1], l.row(fmt.Sprintf("      and %d more", hidden), colorDim, width))
-	}
-	return append(rows, allocs...)
+	return rows
 }
 
 func deploymentRow(d watch.DeploymentView, now time.Time) string {

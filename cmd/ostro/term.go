@@ -47,7 +47,10 @@ type terminal struct {
 func newTerm(stdin io.Reader, stdout, stderr io.Writer) *terminal {
 	r := redact.New()
 	t := &terminal{in: stdin, raw: stdout, redactor: r, out: r.Writer(stdout), err: r.Writer(stderr)}
-	t.tty = isTerminal(stderr)
+	if t.tty = isTerminal(stderr); t.tty && os.Getenv("TERM") != "dumb" {
+		t.live = newLive(stderr.(*os.File), r.String)
+		t.err = r.Writer(t.live)
+	}
 	return t
 }
 
