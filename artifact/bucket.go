@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,12 +26,34 @@ type BucketConfig struct {
 
 	AccessKey, SecretKey string // a fixed key pair, instead of the chain's
 
-	Encryption   string            // server-side: "AES256" or "aws:kms"; "" is the bucket's default
+	Encryption   string            // server-side: "AES256", "aws:kms" or "aws:kms:dsse"; "" is the bucket's default
 	KMSKey       string            // for "aws:kms"; "" is the account's default key
 	ACL          string            // a canned ACL such as "bucket-owner-full-control"
 	StorageClass string            // such as "STANDARD_IA"
 	Tags         map[string]string // of the objects
 }
+
+// Check finds what no store would take, before anything is built.
+func (c BucketConfig) Check() error {
+	switch {
+	case c.Name == "":
+		return errors.New("no bucket is named: use -bucket")
+	case (c.AccessKey == "") != (c.SecretKey == ""):
+		return fmt.Errorf("bucket %s: an access key needs its secret key, and the other way round", c.Name)
+	case c.ACL != "" && !slices.Contains(types.ObjectCannedACL("").Values(), types.ObjectCannedACL(c.ACL)):
+		return fmt.Errorf("the ACL %q is no canned one: want one of %v", c.ACL, types.ObjectCannedACL("").Values())
+	case c.Encryption != "" && !slices.Contains(types.ServerSideEncryption("").Values(), c.encryption()):
+		return fmt.Errorf("the server-side encryption %q is not known: want AES256, aws:kms or aws:kms:dsse", c.Encryption)
+	case c.KMSKey != "" && !strings.HasPrefix(c.Encryption, "aws:kms"):
+		return errors.New("a KMS key is for the server-side encryption aws:kms: name that, too")
+	case len(c.Tags) > maxTags:
+		return fmt.Errorf("%d tags are too many: S3 takes %d", len(c.Tags), maxTags)
+	}
+	return nil
+}
+
+// maxTags is how many tags an object can have. (S3: object tagging.)
+const maxTags = 10
 
 // Bucket is an open bucket. It may be used from several goroutines.
 type Bucket struct {
@@ -41,11 +64,8 @@ type Bucket struct {
 // OpenBucket loads the SDK's configuration and finds the credentials, which can mean a request to the service
 // that hands them out. The bucket itself is not contacted.
 func OpenBucket(ctx context.Context, c BucketConfig) (*Bucket, error) {
-	if c.Name == "" {
-		return nil, errors.New("no bucket is named: use -bucket")
-	}
-	if (c.AccessKey == "") != (c.SecretKey == "") {
-		return nil, fmt.Errorf("bucket %s: an access key needs its secret key, and the other way round", c.Name)
+	if err := c.Check(); err != nil {
+		return nil, err
 	}
 	options := []func(*config.LoadOptions) error{
 		config.WithDefaultRegion("us-east-1"),

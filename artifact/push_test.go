@@ -2,12 +2,14 @@ package artifact_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -126,5 +128,61 @@ func testListAndPresign(t *testing.T, srv server) {
 		if err == nil || !strings.Contains(err.Error(), "bucket no-such-bucket does not exist") {
 			t.Errorf("a bucket that is not there: %v", err)
 		}
+	}
+}
+
+// What the store is told about an object goes with small and large ones alike.
+func TestPushTellsTheStore(t *testing.T) {
+	var mu sync.Mutex
+	told := map[string]http.Header{}
+	srv := ownStore(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			told[step(r)] = r.Header
+			mu.Unlock()
+			next.ServeHTTP(w, r)
+		})
+	})
+	b, err := artifact.OpenBucket(t.Context(), artifact.BucketConfig{
+		Name: bucket, Endpoint: srv.endpoint, AccessKey: accessKey, SecretKey: secretKey,
+		ACL: "bucket-owner-full-control", StorageClass: "STANDARD_IA", Encryption: "aws:kms", KMSKey: "k1",
+		Tags: map[string]string{"team": "south & west", "stage": "test"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tree := range []*artifact.Tree{gather(t, map[string]string{"app": "x"}), large(t)} {
+		if _, err := b.Push(t.Context(), tree, fmt.Sprintf("%d.zip", tree.Size()), artifact.PushOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, request := range []string{"put", "create"} {
+		for name, want := range map[string]string{
+			"X-Amz-Acl": "bucket-owner-full-control", "X-Amz-Storage-Class": "STANDARD_IA", "X-Amz-Server-Side-Encryption": "aws:kms",
+			"X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id": "k1", "X-Amz-Tagging": "stage=test&team=south+%26+west",
+		} {
+			if got := told[request].Get(name); got != want {
+				t.Errorf("%s: %s is %q, want %q", request, name, got, want)
+			}
+		}
+	}
+}
+
+func TestBucketConfigCheck(t *testing.T) {
+	for want, c := range map[string]artifact.BucketConfig{
+		"no bucket":         {},
+		"needs its secret":  {Name: "b", AccessKey: "k"},
+		"no canned one":     {Name: "b", ACL: "public"},
+		"not known":         {Name: "b", Encryption: "aes"},
+		"aws:kms":           {Name: "b", KMSKey: "k"},
+		"tags are too many": {Name: "b", Tags: map[string]string{"1": "", "2": "", "3": "", "4": "", "5": "", "6": "", "7": "", "8": "", "9": "", "10": "", "11": ""}},
+	} {
+		if err := c.Check(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v, want %q", c, err, want)
+		}
+	}
+	good := artifact.BucketConfig{Name: "b", ACL: "private", Encryption: "aws:kms:dsse", KMSKey: "k", StorageClass: "STORE_OF_MY_OWN"}
+	if err := good.Check(); err != nil {
+		t.Error(err)
 	}
 }

@@ -153,10 +153,21 @@ func TestUnzipGivesTheTree(t *testing.T) {
 	})
 }
 
+// words is text that each level of compression takes differently.
+func words(n int) string {
+	dictionary := strings.Fields("the south wind takes a commit to running healthy deployment and says truthfully whether it got there")
+	var b strings.Builder
+	for i, c := range []byte(noise(3, n/6)) {
+		b.WriteString(dictionary[int(c)*(i%7+1)%len(dictionary)])
+		b.WriteByte(" \n"[c>>7])
+	}
+	return b.String()
+}
+
 // The bytes must not depend on the machine: these hashes may change only together with the format.
 func TestZipBytesAreFixed(t *testing.T) {
 	dir := t.TempDir()
-	put(t, dir, map[string]file{"bin/app": {strings.Repeat("0123456789abcdef\n", 200_000), true}, "é.txt": {"hello\n", false}, "empty": {}})
+	put(t, dir, map[string]file{"bin/app": {strings.Repeat("0123456789abcdef\n", 200_000), true}, "é.txt": {"hello\n", false}, "empty": {}, "words": {words(300_000), false}})
 	tree, err := artifact.Gather(t.Context(), artifact.Source{Name: "x", Dir: dir, Paths: []string{"."}})
 	if err != nil {
 		t.Fatal(err)
@@ -165,11 +176,11 @@ func TestZipBytesAreFixed(t *testing.T) {
 		before := runtime.GOMAXPROCS(procs)
 		sum, err := tree.SHA256(t.Context())
 		runtime.GOMAXPROCS(before)
-		if want := "b74d7f9644b377cb9183ac6bf4a9c86b46f145b3c905082464cf0159bbd6aa7f"; err != nil || sum != want {
+		if want := "de848a169075e90ddf1e850dcbf5211750893645bc5acd4be72b61fa7a0b68dc"; err != nil || sum != want {
 			t.Errorf("with %d processors: %s, want %s (%v)", procs, sum, want, err)
 		}
 	}
-	if want := "48747c38fd0050d2b5faa657d84e3b299f37fff1683cbc6b1ee46fa4c07bc5c0"; tree.Digest() != want {
+	if want := "4ffe020e59d0384c3c149bf327660aa2c2e5620f18ec9168faa8011a9eb06bfc"; tree.Digest() != want {
 		t.Errorf("digest %s, want %s", tree.Digest(), want)
 	}
 }

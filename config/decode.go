@@ -151,7 +151,7 @@ func (d *decoder) block(b *hclsyntax.Block, f field, prefix string) {
 		return
 	}
 	for _, nested := range b.Body.Blocks {
-		d.errorf(nested.TypeRange, fmt.Sprintf("write %s = { ... }", nested.Type), "a variable is an attribute, not a block")
+		d.errorf(nested.TypeRange, fmt.Sprintf("write %s = { ... }", nested.Type), "what stands in %s is an attribute, not a block", f.name)
 	}
 	out := map[string]any{}
 	for name, a := range b.Body.Attributes {

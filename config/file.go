@@ -84,6 +84,10 @@ type Settings struct {
 	Bucket       string `hcl:"bucket"`
 	BucketRegion string `hcl:"bucket_region"`
 	Endpoint     string `hcl:"endpoint" kind:"url"`
+	Upload       Upload `hcl:"upload,block"`
+	// Presign is how long the address that artifactURL gives can be used without
+	// keys; zero is a plain address.
+	Presign time.Duration `hcl:"presign"`
 
 	// How a deployment is judged.
 	Promote         string        `hcl:"promote" oneof:"healthy wait detach"`
@@ -113,6 +117,16 @@ type SSH struct {
 	Remote        string   `hcl:"remote"`
 	IdentityFiles []string `hcl:"identity_files,path"`
 	HostKey       string   `hcl:"host_key"`
+}
+
+// Upload is what the store is told about each artifact. What is empty is left to
+// the bucket.
+type Upload struct {
+	ACL          string         `hcl:"acl"` // a canned one
+	StorageClass string         `hcl:"storage_class"`
+	SSE          string         `hcl:"sse" oneof:"AES256 aws:kms aws:kms:dsse"`
+	SSEKMSKeyID  string         `hcl:"sse_kms_key_id"`
+	Tags         map[string]any `hcl:"tags,block"`
 }
 
 // Hooks are what to run around a deployment: commands, as argument lists, and the

@@ -89,24 +89,28 @@ func (s *Selection) dropOtherWay(set map[string]hcl.Range, standalone bool) {
 	}
 }
 
-// overlaid returns base with what was set in over. Variables merge deeply,
-// lists of variable files and secrets add up.
+// overlaid returns base with what was set in over. Maps merge deeply, lists of
+// variable files and secrets add up.
 func overlaid(base, over Settings, set map[string]hcl.Range) Settings {
-	variables := merged(base.Variables, over.Variables)
 	files := slices.Concat(base.VariableFiles, over.VariableFiles)
 	secrets := slices.Concat(base.Secrets, over.Secrets)
 	overlayFields(reflect.ValueOf(&base).Elem(), reflect.ValueOf(&over).Elem(), set, "")
-	base.Variables, base.VariableFiles, base.Secrets = variables, files, secrets
+	base.VariableFiles, base.Secrets = files, secrets
 	return base
 }
 
 func overlayFields(base, over reflect.Value, set map[string]hcl.Range, prefix string) {
 	from := fields(over)
 	for i, to := range fields(base) {
-		if to.value.Kind() == reflect.Struct {
+		switch to.value.Kind() {
+		case reflect.Struct:
 			overlayFields(to.value, from[i].value, set, prefix+to.name+".")
-		} else if _, ok := set[prefix+to.name]; ok {
-			to.value.Set(from[i].value)
+		case reflect.Map:
+			to.value.Set(reflect.ValueOf(merged(to.value.Interface().(map[string]any), from[i].value.Interface().(map[string]any))))
+		default:
+			if _, ok := set[prefix+to.name]; ok {
+				to.value.Set(from[i].value)
+			}
 		}
 	}
 }
@@ -169,10 +173,6 @@ func (f *File) block(kind, label string) *hclsyntax.Block {
 
 // Value returns a setting by its dotted name, as in Sources.
 func (s *Selection) Value(name string) (any, bool) {
-	if path, ok := strings.CutPrefix(name, "variables."); ok {
-		v, ok := s.Variables[path]
-		return v, ok
-	}
 	return lookup(reflect.ValueOf(&s.Settings).Elem(), name)
 }
 
@@ -183,6 +183,9 @@ func lookup(v reflect.Value, name string) (any, bool) {
 		case f.name != head:
 		case nested && f.value.Kind() == reflect.Struct:
 			return lookup(f.value, rest)
+		case nested && f.value.Kind() == reflect.Map:
+			v, ok := f.value.Interface().(map[string]any)[rest]
+			return v, ok
 		case !nested:
 			return f.value.Interface(), true
 		}

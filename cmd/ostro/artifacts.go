@@ -96,7 +96,10 @@ func (p *project) templateFunctions(ctx context.Context) template.FuncMap {
 				return "", err
 			}
 			key, err := p.objectKey(a)
-			return artifact.URL(p.bucket(), p.bucketRegion(), "", key), err
+			if err != nil {
+				return "", err
+			}
+			return p.objectURL(ctx, key)
 		},
 		"artifactSHA256": func(name string) (string, error) {
 			a, err := find(name)
@@ -110,13 +113,6 @@ func (p *project) templateFunctions(ctx context.Context) template.FuncMap {
 			return tree.SHA256(ctx)
 		},
 	}
-}
-
-func (p *project) bucketRegion() string {
-	if region := p.c.String("bucket-region"); region != "" {
-		return region
-	}
-	return p.config.BucketRegion
 }
 
 // tree gives an artifact's files; a configured one is built first.
@@ -174,36 +170,6 @@ func (p *project) build(ctx context.Context, a *config.Artifact, buildDir string
 		return fmt.Errorf("build artifact %s: %w", a.Name, err)
 	}
 	return nil
-}
-
-// openBucket connects to the bucket: the built-in store's in standalone mode.
-func (p *project) openBucket(ctx context.Context, agent *agentState) (*artifact.Bucket, error) {
-	name, err := artifact.ParseBucket(p.bucket())
-	if err != nil {
-		return nil, usageError{withHint(errors.New("there is no bucket for the artifacts"), "name one with -bucket, or in ostro.hcl")}
-	}
-	if endpoint := p.endpoint(); endpoint != "" && !strings.Contains(endpoint, "://") {
-		return nil, usageError{withHint(fmt.Errorf("the endpoint %q is no URL", endpoint), "write http://%s, or https://", endpoint)}
-	}
-	conf := artifact.BucketConfig{Name: name, Region: p.bucketRegion(), Endpoint: p.endpoint()}
-	if agent != nil {
-		conf = artifact.BucketConfig{
-			Name: name, Region: "us-east-1", Endpoint: agent.S3.Endpoint, PathStyle: true,
-			AccessKey: agent.S3.AccessKey, SecretKey: agent.S3.SecretKey,
-		}
-	}
-	bucket, err := artifact.OpenBucket(ctx, conf)
-	if err != nil || agent == nil {
-		return bucket, err
-	}
-	return bucket, bucket.Create(ctx)
-}
-
-func (p *project) endpoint() string {
-	if endpoint := p.c.String("endpoint"); endpoint != "" {
-		return endpoint
-	}
-	return p.config.Endpoint
 }
 
 // pushAll uploads every artifact. reuse says that an object that stands under

@@ -104,7 +104,8 @@ func (p *project) given() []string {
 		"address": "address", "namespace": "namespace", "region": "region", "token": "token", "ca-cert": "ca_cert",
 		"ca-path": "ca_path", "client-cert": "client_cert", "client-key": "client_key", "tls-server-name": "tls_server_name",
 		"ssh": "ssh.host", "ssh-remote": "ssh.remote", "ssh-host-key": "ssh.host_key", "bucket": "bucket",
-		"bucket-region": "bucket_region", "endpoint": "endpoint", "promote": "promote", "promote-check": "promote_check",
+		"bucket-region": "bucket_region", "endpoint": "endpoint", "presign": "presign", "acl": "upload.acl",
+		"storage-class": "upload.storage_class", "sse": "upload.sse", "sse-kms-key-id": "upload.sse_kms_key_id", "promote": "promote", "promote-check": "promote_check",
 		"timeout": "timeout", "wait-for-capacity": "wait_for_capacity", "on-interrupt": "on_interrupt",
 	}
 	var names []string
@@ -210,21 +211,3 @@ func (p *project) standalone() bool {
 func (p *project) secretNames() []string {
 	return append(p.c.StringSlice("secret"), p.config.Secrets...)
 }
-
-// bucket is where artifacts go, and "" when nowhere was named.
-func (p *project) bucket() string {
-	if name := p.c.String("bucket"); name != "" {
-		return name
-	}
-	if p.config.Bucket != "" {
-		return p.config.Bucket
-	}
-	if p.standalone() {
-		return defaultBucket
-	}
-	return ""
-}
-
-// defaultBucket holds the artifacts of the built-in orchestrator when no bucket
-// is named.
-const defaultBucket = "ostro"
