@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"net/http/httptrace"
 	"sync"
 	"testing"
 	"time"
@@ -167,8 +168,11 @@ func more(b *testing.B, a *agent, name string, perJob int) float64 {
 }
 
 // watch has n clients wait for a change of one job each, until stop is called.
+// It returns when all of them have asked.
 func watch(b *testing.B, a *agent, n int) (stop func()) {
 	ctx, cancel := context.WithCancel(b.Context())
+	asked := make(chan struct{}, n)
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { asked <- struct{}{} }})
 	var waiting sync.WaitGroup
 	for i := range n {
 		job := fmt.Sprintf("fill-%d", i)
@@ -182,6 +186,9 @@ func watch(b *testing.B, a *agent, n int) (stop func()) {
 				b.Errorf("the watcher of %s came back", job)
 			}
 		})
+	}
+	for range n {
+		<-asked
 	}
 	return func() {
 		cancel()
