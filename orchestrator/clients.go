@@ -53,7 +53,7 @@ func (l *loop) takeReport(tx *state.Txn, before *api.Allocation, u runner.Update
 	if after.DeploymentStatus != before.DeploymentStatus {
 		l.countHealth(tx, before, &after)
 	} else if failedNow(before, &after) && reconcile.CanReschedule(&after, l.Now()) {
-		tx.PutEval(l.evalFor(tx, after.Namespace, after.JobID, triggerAllocFailure))
+		tx.PutEval(l.NewEval(tx, after.Namespace, after.JobID, triggerAllocFailure))
 	}
 }
 
@@ -104,19 +104,6 @@ func failedNow(before, after *api.Allocation) bool {
 	return after.ClientStatus == api.AllocClientStatusFailed && before.ClientStatus != api.AllocClientStatusFailed
 }
 
-func (l *loop) evalFor(tx *state.Txn, namespace, jobID, trigger string) *api.Evaluation {
-	now := l.Now().UnixNano()
-	eval := &api.Evaluation{
-		ID: l.NewID(), Namespace: namespace, JobID: jobID, TriggeredBy: trigger,
-		Type: api.JobTypeService, Priority: api.JobDefaultPriority,
-		Status: api.EvalStatusPending, CreateTime: now, ModifyTime: now,
-	}
-	if job := tx.Job(nil, namespace, jobID); job != nil {
-		eval.Type, eval.Priority, eval.JobModifyIndex = *job.Type, *job.Priority, *job.JobModifyIndex
-	}
-	return eval
-}
-
 // giveUpAllocs counts the allocations whose tasks were ended together with the
 // orchestrator as lost, so that the next start places them anew.
 func (l *loop) giveUpAllocs() error {
@@ -133,7 +120,7 @@ func (l *loop) giveUpAllocs() error {
 			jobs[[2]string{a.Namespace, a.JobID}] = true
 		}
 		for key := range jobs {
-			tx.PutEval(l.evalFor(tx, key[0], key[1], triggerNodeUpdate))
+			tx.PutEval(l.NewEval(tx, key[0], key[1], triggerNodeUpdate))
 		}
 		return nil
 	})

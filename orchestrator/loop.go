@@ -30,6 +30,10 @@ type loop struct {
 	// timers say when an evaluation or a deployment is to be looked at again.
 	// Only the loop's own goroutine touches them.
 	timers map[string]time.Time
+	// launches says when a periodic job is due, and collectAt when to look for
+	// garbage; both are the goroutine's own, too.
+	launches  map[jobName]launch
+	collectAt time.Time
 
 	running sync.WaitGroup
 	ctx     context.Context
@@ -45,20 +49,22 @@ type loopConfig struct {
 // dirty is what changed since the loop last looked.
 type dirty struct {
 	evals, deployments, nodes map[string]bool
+	// periodic are jobs that time launches, or launched.
+	periodic map[jobName]bool
 	// capacity says that something may have become free.
 	capacity bool
 }
 
 func newDirty() dirty {
-	return dirty{evals: map[string]bool{}, deployments: map[string]bool{}, nodes: map[string]bool{}}
+	return dirty{evals: map[string]bool{}, deployments: map[string]bool{}, nodes: map[string]bool{}, periodic: map[jobName]bool{}}
 }
 
 func (t dirty) empty() bool {
-	return len(t.evals) == 0 && len(t.deployments) == 0 && len(t.nodes) == 0 && !t.capacity
+	return len(t.evals) == 0 && len(t.deployments) == 0 && len(t.nodes) == 0 && len(t.periodic) == 0 && !t.capacity
 }
 
 func newLoop(c loopConfig) *loop {
-	return &loop{loopConfig: c, dirty: newDirty(), wake: make(chan struct{}, 1), timers: map[string]time.Time{}}
+	return &loop{loopConfig: c, dirty: newDirty(), wake: make(chan struct{}, 1), timers: map[string]time.Time{}, launches: map[jobName]launch{}}
 }
 
 // begin looks at everything once, and from then on at what changes.
@@ -74,6 +80,9 @@ func (l *loop) begin(ctx context.Context) {
 	}
 	for id := range l.runners {
 		l.dirty.nodes[id] = true
+	}
+	for _, job := range snap.Jobs(nil, "*", "") {
+		l.notePeriodic(job)
 	}
 	l.dirty.capacity = true
 	l.mu.Unlock()
@@ -124,14 +133,28 @@ func (l *loop) note(change memdb.Change) {
 		if before != nil && reconcile.Terminal(after) && !reconcile.Terminal(before) {
 			l.dirty.capacity = true
 		}
+	case *api.Job:
+		l.notePeriodic(after)
 	case nil:
-		if gone, ok := change.Before.(*api.Allocation); ok {
+		switch gone := change.Before.(type) {
+		case *api.Allocation:
 			l.dirty.nodes[gone.NodeID] = true
+			l.dirty.capacity = l.dirty.capacity || !reconcile.Terminal(gone)
+		case *api.Job:
+			l.notePeriodic(gone)
 		}
 	}
 }
 
+func (l *loop) notePeriodic(job *api.Job) {
+	if job.IsPeriodic() {
+		l.dirty.periodic[jobName{*job.Namespace, *job.ID}] = true
+	}
+}
+
 func (l *loop) run() {
+	l.catchUp()
+	l.collectAt = l.Now().Add(collectEvery)
 	for {
 		l.pass()
 		timer := time.NewTimer(l.untilNext())
@@ -154,12 +177,18 @@ func (l *loop) untilNext() time.Duration {
 	for _, at := range l.timers {
 		wait = min(wait, time.Until(at))
 	}
+	wait = min(wait, l.collectAt.Sub(l.Now()))
+	for _, due := range l.launches {
+		wait = min(wait, due.try.Sub(l.Now()), launchCheck)
+	}
 	return max(wait, 0)
 }
 
 // pass does everything that is to be done, until nothing is left that can be
 // done now.
 func (l *loop) pass() {
+	l.launchDue()
+	l.collect()
 	for {
 		work := l.take()
 		if work.empty() {
@@ -173,6 +202,9 @@ func (l *loop) pass() {
 		}
 		for id := range work.deployments {
 			l.progress(id)
+		}
+		for name := range work.periodic {
+			l.schedule(name)
 		}
 		for id := range work.nodes {
 			if r := l.runners[id]; r != nil {

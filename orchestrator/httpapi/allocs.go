@@ -53,7 +53,12 @@ func (s *server) readAlloc(r *request) (any, error) {
 		}
 		return alloc, alloc.ModifyIndex
 	})
-	return answer{value: withResources(alloc), index: index}, err
+	if err != nil {
+		return nil, err
+	}
+	whole := *withResources(alloc)
+	whole.Job, err = withPayload(alloc.Job)
+	return answer{value: &whole, index: index}, err
 }
 
 // stopReply is the answer of a stop of an allocation. (Nomad.)

@@ -42,6 +42,9 @@ func (s *server) canonicalize(r *request, job *api.Job) error {
 		job.Datacenters = []string{"*"}
 	}
 	nilIfEmpty(&job.Meta)
+	if c := job.ParameterizedJob; c != nil {
+		c.Payload = cmp.Or(c.Payload, "optional")
+	}
 	job.Update = jobUpdate(job.Update)
 	for _, group := range job.TaskGroups {
 		canonicalizeGroup(job, group)

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/hex"
+	"fmt"
 	"strings"
 )
 
@@ -39,3 +40,5 @@ func hasIDPrefix(id, prefix string) bool {
 type textError string
 
 func (e textError) Error() string { return string(e) }
+
+func textErrorf(format string, args ...any) error { return textError(fmt.Sprintf(format, args...)) }

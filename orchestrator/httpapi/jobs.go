@@ -65,7 +65,35 @@ func (s *server) readJob(r *request) (any, error) {
 		job := snap.Job(watch, r.namespace, r.id())
 		return job, jobIndex(job)
 	})
+	if err != nil {
+		return nil, err
+	}
+	job, err = withPayload(job)
 	return answer{value: job, index: index}, err
+}
+
+// action is one of the commands that a task offers. (Nomad.)
+type action struct {
+	Name, Command           string
+	Args                    []string
+	TaskName, TaskGroupName string
+}
+
+// jobActions lists them.
+func (s *server) jobActions(r *request) (any, error) {
+	job := s.Store.Snapshot().Job(nil, r.namespace, r.id())
+	if job == nil {
+		return nil, textErrorf("Unknown job %q", r.id())
+	}
+	actions := []action{}
+	for _, group := range job.TaskGroups {
+		for _, task := range group.Tasks {
+			for _, a := range task.Actions {
+				actions = append(actions, action{a.Name, a.Command, a.Args, task.Name, *group.Name})
+			}
+		}
+	}
+	return answer{value: actions, index: *job.ModifyIndex}, nil
 }
 
 func jobIndex(job *api.Job) uint64 {
@@ -119,11 +147,11 @@ func versionDiffs(r *request, versions []*api.Job) ([]*api.JobDiff, error) {
 	var diffs []*api.JobDiff
 	for i, version := range versions {
 		older := base
-		if base == nil && i+1 < len(versions) {
+		if base == nil {
+			if i+1 == len(versions) {
+				break
+			}
 			older = versions[i+1]
-		}
-		if older == nil || older == version {
-			continue
 		}
 		diff, err := jobdiff.Jobs(older, version, true)
 		if err != nil {
@@ -148,7 +176,7 @@ func diffBase(r *request, versions []*api.Job) (*api.Job, error) {
 	}
 	number, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
-		return nil, badRequest("Failed to parse value of \"diff_version\" (%s) as a uint64: %v", text, err)
+		return nil, textErrorf("Failed to parse value of \"diff_version\" (%s) as a uint64: %v", text, err)
 	}
 	i := slices.IndexFunc(versions, func(v *api.Job) bool { return *v.Version == number })
 	if i < 0 {
@@ -194,10 +222,7 @@ func (s *server) jobSummary(r *request) (any, error) {
 }
 
 func (s *server) jobAllocs(r *request) (any, error) {
-	all, err := r.flag("all")
-	if err != nil {
-		return nil, err
-	}
+	all, _ := strconv.ParseBool(r.query.Get("all")) // What is no bool is false. (Nomad.)
 	allocs, index := wait(s, r, func(snap *state.Snapshot, watch memdb.WatchSet) ([]*api.Allocation, uint64) {
 		job := snap.Job(watch, r.namespace, r.id())
 		allocs := snap.AllocsByJob(watch, r.namespace, r.id())

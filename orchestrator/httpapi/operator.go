@@ -4,6 +4,9 @@ import (
 	"net/http"
 
 	"github.com/hashicorp/nomad/api"
+
+	"ostro/orchestrator/decide"
+	"ostro/orchestrator/state"
 )
 
 // schedulerConfig is what the scheduler here does; it cannot be changed.
@@ -14,8 +17,17 @@ func (s *server) schedulerConfig(*request) (any, error) {
 	return answer{value: reply, index: config.ModifyIndex}, nil
 }
 
-// systemGC answers; what has ended is kept.
-func (s *server) systemGC(*request) (any, error) { return struct{}{}, nil }
+// systemGC removes what has ended, however long ago. (Nomad: the answer is empty.)
+func (s *server) systemGC(*request) (any, error) {
+	_, err := s.Store.Update(func(tx *state.Txn) error {
+		decide.Collect(tx, s.Clock.Now(), decide.Ages{})
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return stream(func(http.ResponseWriter) error { return nil }), nil
+}
 
 // reconcileSummaries has nothing to do: summaries are counted anew each time.
 func (s *server) reconcileSummaries(*request) (any, error) { return struct{}{}, nil }

@@ -80,7 +80,7 @@ func (r *request) flag(name string) (bool, error) {
 	}
 	value, err := strconv.ParseBool(text)
 	if err != nil {
-		return false, badRequest("Failed to parse value of %q (%v) as a bool: %v", name, text, err)
+		return false, textErrorf("Failed to parse value of %q (%v) as a bool: %v", name, text, err)
 	}
 	return value, nil
 }

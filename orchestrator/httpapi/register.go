@@ -23,20 +23,28 @@ const (
 // maxPriority is the greatest priority of a job or an evaluation. (Nomad.)
 const maxPriority = 100
 
+const badEvalPriority = "Eval priority must be between 1 and 100 inclusively"
+
+// registerReply is the answer of everything that makes a version. (Nomad.)
+type registerReply struct {
+	EvalID          string
+	EvalCreateIndex uint64
+	JobModifyIndex  uint64
+	Warnings        string
+	Index           uint64
+	LastContact     uint64
+	KnownLeader     bool
+	NextToken       string
+}
+
+// asked notes the evaluation that the answer is about.
+func (reply *registerReply) asked(eval *api.Evaluation) {
+	reply.EvalID, reply.EvalCreateIndex = eval.ID, eval.CreateIndex
+}
+
 func (s *server) registerJob(r *request) (any, error) { return s.register(r, "") }
 
 func (s *server) updateJob(r *request) (any, error) { return s.register(r, r.id()) }
-
-// unkept warns of what a job asks for and this agent does not do.
-func unkept(job *api.Job) string {
-	switch {
-	case job.IsPeriodic():
-		return "this agent stores periodic jobs, and does not launch them"
-	case job.IsParameterized():
-		return "this agent stores parameterized jobs, and does not dispatch them"
-	}
-	return ""
-}
 
 // register stores a job and asks for an evaluation, in one write. wantID is the
 // ID that the path names, or empty.
@@ -48,8 +56,8 @@ func (s *server) register(r *request, wantID string) (any, error) {
 	if err := checkJobRequest(req.Job, wantID); err != nil {
 		return nil, err
 	}
-	if req.EvalPriority != 0 && (req.EvalPriority < 1 || req.EvalPriority > maxPriority) {
-		return nil, badRequest("eval priority must be between 1 and 100 inclusively")
+	if p := req.EvalPriority; p != 0 && (p < 1 || p > maxPriority) {
+		return nil, badRequest(badEvalPriority)
 	}
 	if err := s.canonicalize(r, req.Job); err != nil {
 		return nil, err
@@ -58,7 +66,7 @@ func (s *server) register(r *request, wantID string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	reply := api.JobRegisterResponse{Warnings: strings.TrimSpace(warnings + "\n" + unkept(req.Job))}
+	reply := registerReply{Warnings: warnings}
 	index, err := s.Store.Update(func(tx *state.Txn) error {
 		job, eval, err := s.putJob(tx, req)
 		if err != nil {
@@ -67,10 +75,11 @@ func (s *server) register(r *request, wantID string) (any, error) {
 		reply.JobModifyIndex = *job.JobModifyIndex
 		if eval != nil {
 			tx.PutEval(eval)
-			reply.EvalID, reply.EvalCreateIndex = eval.ID, eval.CreateIndex
+			reply.asked(eval)
 		}
 		return nil
 	})
+	reply.Index = index
 	return answer{value: reply, index: index}, err
 }
 
@@ -137,15 +146,22 @@ func nullIn(v reflect.Value) string {
 // a job that is launched by time or by dispatch. (Nomad: R4.)
 func (s *server) putJob(tx *state.Txn, req api.JobRegisterRequest) (*api.Job, *api.Evaluation, error) {
 	old := tx.Job(nil, *req.Job.Namespace, *req.Job.ID)
+	registration := state.Registration{
+		Job: req.Job, Submission: req.Submission, EnforceIndex: req.EnforceIndex, JobModifyIndex: req.JobModifyIndex,
+	}
+	if err := registration.Check(old); err != nil {
+		return nil, nil, err
+	}
+	if err := checkTransition(old, req.Job); err != nil {
+		return nil, nil, err
+	}
 	if old != nil {
-		if err := checkTransition(old, req.Job); err != nil {
-			return nil, nil, err
-		}
 		preserve(old, req)
 	}
-	job, err := tx.RegisterJob(state.Registration{
-		Job: req.Job, Submission: req.Submission, EnforceIndex: req.EnforceIndex, JobModifyIndex: req.JobModifyIndex,
-	})
+	for _, policy := range state.ScalingPolicies(req.Job) {
+		policy.ID = s.Clock.NewID()
+	}
+	job, err := tx.RegisterJob(registration)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -192,69 +208,7 @@ func lookupTask(group *api.TaskGroup, name string) *api.Task {
 
 // newEval asks for a decision about a job as the write sees it.
 func (s *server) newEval(tx *state.Txn, namespace, jobID, trigger string) *api.Evaluation {
-	now := s.Clock.Now().UnixNano()
-	eval := &api.Evaluation{
-		ID: s.Clock.NewID(), Namespace: namespace, JobID: jobID, TriggeredBy: trigger,
-		Type: api.JobTypeService, Priority: api.JobDefaultPriority,
-		Status: api.EvalStatusPending, CreateTime: now, ModifyTime: now,
-	}
-	if job := tx.Job(nil, namespace, jobID); job != nil {
-		eval.Type, eval.Priority, eval.JobModifyIndex = *job.Type, *job.Priority, *job.JobModifyIndex
-	}
-	return eval
-}
-
-// deregisterReply is the answer of a stop. (Nomad.)
-type deregisterReply struct {
-	api.JobDeregisterResponse
-	Index           uint64
-	VolumeEvalID    string
-	VolumeEvalIndex uint64
-}
-
-// stopJob stops a job, or purges it. A job that is not there is no error.
-// (Nomad: R10.)
-func (s *server) stopJob(r *request) (any, error) {
-	purge, err := r.flag("purge")
-	if err != nil {
-		return nil, err
-	}
-	noDelay, err := r.flag("no_shutdown_delay")
-	if err != nil {
-		return nil, err
-	}
-	reply := deregisterReply{}
-	index, err := s.Store.Update(func(tx *state.Txn) error {
-		old := tx.Job(nil, r.namespace, r.id())
-		if old == nil {
-			return nil
-		}
-		reply.JobModifyIndex = tx.Index
-		tx.StopJob(r.namespace, r.id(), purge)
-		if noDelay {
-			skipShutdownDelay(tx, r.namespace, r.id())
-		}
-		if old.IsPeriodic() || old.IsParameterized() {
-			return nil
-		}
-		eval := s.newEval(tx, r.namespace, r.id(), triggerDeregister)
-		eval.Type, eval.Priority, eval.JobModifyIndex = *old.Type, *old.Priority, tx.Index
-		tx.PutEval(eval)
-		reply.EvalID, reply.EvalCreateIndex = eval.ID, eval.CreateIndex
-		return nil
-	})
-	reply.Index = reply.JobModifyIndex
-	return answer{value: reply, index: index}, err
-}
-
-// skipShutdownDelay has the tasks of a job end at once, whatever their
-// shutdown_delay says.
-func skipShutdownDelay(tx *state.Txn, namespace, jobID string) {
-	for _, old := range tx.AllocsByJob(nil, namespace, jobID) {
-		alloc := *old
-		alloc.DesiredTransition.NoShutdownDelay = new(true)
-		tx.PutAlloc(&alloc)
-	}
+	return s.Clock.NewEval(tx, namespace, jobID, trigger)
 }
 
 func (s *server) evaluateJob(r *request) (any, error) {
@@ -264,7 +218,7 @@ func (s *server) evaluateJob(r *request) (any, error) {
 			return nil, err
 		}
 	}
-	reply := api.JobRegisterResponse{}
+	reply := registerReply{}
 	index, err := s.Store.Update(func(tx *state.Txn) error {
 		job := tx.Job(nil, r.namespace, r.id())
 		switch {
@@ -280,9 +234,11 @@ func (s *server) evaluateJob(r *request) (any, error) {
 		}
 		eval := s.newEval(tx, r.namespace, r.id(), triggerRegister)
 		tx.PutEval(eval)
-		reply.EvalID, reply.EvalCreateIndex, reply.JobModifyIndex = eval.ID, eval.CreateIndex, *job.JobModifyIndex
+		reply.asked(eval)
+		reply.JobModifyIndex = *job.JobModifyIndex
 		return nil
 	})
+	reply.Index = index
 	return answer{value: reply, index: index}, err
 }
 
@@ -290,13 +246,22 @@ func (s *server) evaluateJob(r *request) (any, error) {
 // (Nomad: R19.)
 func forceReschedule(tx *state.Txn, job *api.Job) {
 	for _, old := range tx.AllocsByJob(nil, *job.Namespace, *job.ID) {
-		if old.ClientStatus != api.AllocClientStatusFailed || old.NextAllocation != "" {
+		group := job.LookupTaskGroup(old.TaskGroup)
+		if old.ClientStatus != api.AllocClientStatusFailed || old.NextAllocation != "" || !reschedules(group) {
 			continue
 		}
 		alloc := *old
 		alloc.DesiredTransition.ForceReschedule = new(true)
 		tx.PutAlloc(&alloc)
 	}
+}
+
+// reschedules tells whether a group replaces what has failed.
+func reschedules(group *api.TaskGroup) bool {
+	if group == nil || group.ReschedulePolicy == nil {
+		return false
+	}
+	return *group.ReschedulePolicy.Unlimited || *group.ReschedulePolicy.Attempts > 0
 }
 
 // validateJob answers with what is wrong, never with an error status. (Nomad.)

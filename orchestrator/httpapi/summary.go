@@ -14,10 +14,8 @@ func summarize(snap *state.Snapshot, watch memdb.WatchSet, job *api.Job) *api.Jo
 		Children:    children(snap, watch, job),
 		CreateIndex: *job.CreateIndex, ModifyIndex: *job.JobModifyIndex,
 	}
-	if !job.IsPeriodic() && !job.IsParameterized() {
-		for _, group := range job.TaskGroups {
-			summary.Summary[*group.Name] = api.TaskGroupSummary{}
-		}
+	for _, group := range job.TaskGroups {
+		summary.Summary[*group.Name] = api.TaskGroupSummary{}
 	}
 	for _, a := range snap.AllocsByJob(watch, *job.Namespace, *job.ID) {
 		if *a.Job.CreateIndex != *job.CreateIndex {

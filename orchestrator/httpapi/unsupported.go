@@ -14,10 +14,7 @@ func unsupported(what string) handler {
 func unsupportedRoutes() map[string]route {
 	routes := map[string]route{}
 	for what, paths := range map[string][]string{
-		"job dispatch":             {"/v1/job/{id}/dispatch"},
-		"a periodic launch":        {"/v1/job/{id}/periodic/force"},
-		"a job version tag":        {"/v1/job/{id}/versions/{tag}/tag"},
-		"a job action":             {"/v1/job/{id}/actions", "/v1/job/{id}/action"},
+		"a job action":             {"/v1/job/{id}/action"},
 		"the list of job statuses": {"/v1/jobs/statuses"},
 		"a node drain":             {"/v1/node/{id}/drain", "/v1/node/{id}/purge", "/v1/node/{id}/evaluate"},
 		"node metadata":            {"/v1/client/metadata"},

@@ -146,9 +146,14 @@ func validateParameterized(c *api.ParameterizedJobConfig) error {
 	return p.err()
 }
 
-// checkTransition refuses a job that may not follow the stored one. (Nomad.)
+// checkTransition refuses a job that may not follow the stored one, if there is
+// one. (Nomad.)
 func checkTransition(old, job *api.Job) error {
 	switch {
+	case old == nil && job.Dispatched:
+		return errors.New("job can't be submitted with 'Dispatched' set")
+	case old == nil:
+		return nil
 	case *old.Type != *job.Type:
 		return fmt.Errorf("cannot update job from type %q to %q", *old.Type, *job.Type)
 	case old.IsPeriodic() && !job.IsPeriodic():

@@ -20,21 +20,23 @@ func (s *server) revertJob(r *request) (any, error) {
 	case req.JobID != r.id():
 		return nil, badRequest("Job ID does not match")
 	}
-	reply := api.JobRegisterResponse{}
+	reply := registerReply{}
 	index, err := s.Store.Update(func(tx *state.Txn) error {
 		if err := checkRevert(tx, r.namespace, req); err != nil {
 			return err
 		}
 		job := tx.RevertJob(r.namespace, req.JobID, req.JobVersion, false)
+		job.SubmitTime = new(s.Clock.Now().UnixNano())
 		reply.JobModifyIndex = *job.JobModifyIndex
 		if job.IsPeriodic() || job.IsParameterized() {
 			return nil
 		}
 		eval := s.newEval(tx, r.namespace, req.JobID, triggerRegister)
 		tx.PutEval(eval)
-		reply.EvalID, reply.EvalCreateIndex = eval.ID, eval.CreateIndex
+		reply.asked(eval)
 		return nil
 	})
+	reply.Index = index
 	return answer{value: reply, index: index}, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/go-memdb"
@@ -78,7 +79,7 @@ func (d *disk) write(changes Changes) error {
 // load reads every row into txn, jobs before the allocations that run them.
 func (d *disk) load(txn *memdb.Txn) error {
 	return d.bolt.View(func(tx *bolt.Tx) error {
-		for _, table := range append(loadOrder(), d.catalogueOrder()...) {
+		for _, table := range slices.Concat(loadOrder(), historyOrder(), d.catalogueOrder()) {
 			bucket := tx.Bucket([]byte(table.name))
 			if bucket == nil {
 				continue

@@ -35,22 +35,46 @@ var ErrIndexConflict = errors.New("Enforcing job modify index")
 // stored again. (Nomad: SpecChanged.)
 func (tx *Txn) RegisterJob(r Registration) (*api.Job, error) {
 	old := tx.Job(nil, *r.Job.Namespace, *r.Job.ID)
-	if err := checkIndex(r, old); err != nil {
+	if err := r.Check(old); err != nil {
 		return nil, err
 	}
-	if old != nil && SameSpec(old, r.Job) {
+	job := *r.Job
+	ownPolicies(&job)
+	tx.inheritPolicies(&job, old)
+	if old != nil && SameSpec(old, &job) {
 		return old, nil
 	}
-	job := *r.Job
 	job.Stable = new(false)
 	tx.putVersion(&job, old)
-	if r.Submission != nil {
-		tx.insert(tableSubmissions, &submissionRow{*job.Namespace, *job.ID, *job.Version, r.Submission})
-	}
+	tx.putSubmission(&job, r.Submission)
 	return &job, nil
 }
 
-func checkIndex(r Registration, old *api.Job) error {
+// putSubmission keeps the source text of a version of a job, when there is one.
+func (tx *Txn) putSubmission(job *api.Job, text *api.JobSubmission) {
+	if text != nil {
+		tx.insert(tableSubmissions, &submissionRow{*job.Namespace, *job.ID, *job.Version, text})
+	}
+}
+
+// PutChild stores a job that another one launched. It takes ownership. A child
+// has the number of the version that launched it (Nomad), and scaling policies
+// with IDs of their own.
+func (tx *Txn) PutChild(child *api.Job, newID func() string) {
+	child.Stable, child.VersionTag = new(false), nil
+	child.CreateIndex, child.ModifyIndex, child.JobModifyIndex = new(tx.Index), new(tx.Index), new(tx.Index)
+	ownPolicies(child)
+	tx.inheritPolicies(child, nil)
+	for _, policy := range ScalingPolicies(child) {
+		policy.ID, policy.Target["Job"] = newID(), *child.ID
+	}
+	tx.insert(tableJobs, child)
+	tx.insert(tableVersions, child)
+}
+
+// Check tells whether the stored job, or nil, is the one that the registration
+// builds upon.
+func (r Registration) Check(old *api.Job) error {
 	if !r.EnforceIndex {
 		return nil
 	}
@@ -96,29 +120,28 @@ func (tx *Txn) MarkStable(namespace, id string, version uint64, stable bool) {
 	}
 	job := *row
 	job.Stable = &stable
-	job.ModifyIndex = new(tx.Index)
-	tx.insert(tableVersions, &job)
-	if current := tx.Job(nil, namespace, id); current != nil && *current.Version == version {
-		tx.insert(tableJobs, &job)
-	}
+	tx.changeVersion(&job)
 }
 
-// StopJob stores a copy of the job with Stop set, as a new version; with purge
-// it removes the job and its versions instead. It returns what the evaluation
-// that follows is about: the stopped job, or nil where there is none any more.
-// (Nomad: a stop is a version, and keeps the version's Stable.)
-func (tx *Txn) StopJob(namespace, id string, purge bool) *api.Job {
+// StopJob stores a copy of the job with Stop set, as a new version submitted at
+// a time in Unix nanoseconds; with purge it removes the job and all there is of
+// it instead. It returns what the evaluation that follows is about: the stopped
+// job, or nil where there is none any more. (Nomad: a stop is a version, and
+// keeps the version's Stable and its source.)
+func (tx *Txn) StopJob(namespace, id string, purge bool, submitted int64) *api.Job {
 	old := tx.Job(nil, namespace, id)
 	if old == nil {
 		return nil
 	}
 	if purge {
-		tx.purge(namespace, id)
+		tx.purge(old)
 		return nil
 	}
 	job := *old
-	job.Stop = new(true)
+	job.Stop, job.SubmitTime = new(true), &submitted
+	tx.disablePolicies(&job)
 	tx.putVersion(&job, old)
+	tx.putSubmission(&job, tx.Submission(nil, namespace, id, *old.Version))
 	return &job
 }
 
@@ -132,18 +155,36 @@ func (tx *Txn) RevertJob(namespace, id string, version uint64, stable bool) *api
 	}
 	job := *old
 	job.Stable = new(stable && *old.Stable)
+	ownPolicies(&job)
+	tx.inheritPolicies(&job, current)
 	tx.putVersion(&job, current)
-	if text := tx.Submission(nil, namespace, id, version); text != nil {
-		tx.insert(tableSubmissions, &submissionRow{namespace, id, *job.Version, text})
-	}
+	tx.putSubmission(&job, tx.Submission(nil, namespace, id, version))
 	return &job
 }
 
-func (tx *Txn) purge(namespace, id string) {
-	tx.delete(tableJobs, tx.Job(nil, namespace, id))
+// purge removes a job with its versions, allocations and deployments at once,
+// and ends the evaluations that wait for their turn. (Nomad.)
+func (tx *Txn) purge(job *api.Job) {
+	namespace, id := *job.Namespace, *job.ID
+	tx.delete(tableJobs, job)
 	for _, version := range tx.Versions(nil, namespace, id) {
 		tx.deleteVersion(version)
 	}
+	for _, a := range tx.AllocsByJob(nil, namespace, id) {
+		tx.delete(tableAllocs, a)
+	}
+	tx.dropSpecs(namespace, id)
+	for _, d := range tx.DeploymentsByJob(nil, namespace, id) {
+		tx.delete(tableDeployments, d)
+	}
+	for _, open := range tx.EvalsByJob(nil, namespace, id) {
+		if openEval(open) {
+			eval := *open
+			eval.Status, eval.StatusDescription = api.EvalStatusComplete, fmt.Sprintf("job %s deleted", id)
+			tx.PutEval(&eval)
+		}
+	}
+	tx.forgetHistory(namespace, id)
 }
 
 func (tx *Txn) deleteVersion(job *api.Job) {

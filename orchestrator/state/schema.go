@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/hashicorp/go-memdb"
 	"github.com/hashicorp/nomad/api"
@@ -104,7 +105,8 @@ func secondary(name string, k keys) *memdb.IndexSchema {
 // schema names each table's indexes. byOpen holds only rows that still want
 // work: evaluations not yet ended, deployments not yet terminal.
 func schema() *memdb.DBSchema {
-	tables := map[string]map[string]*memdb.IndexSchema{
+	tables := historyTables()
+	maps.Copy(tables, map[string]map[string]*memdb.IndexSchema{
 		tableIndex: indexes(func(row any) []string { return []string{row.(*tableRow).Table} }),
 		tableJobs:  indexes(func(row any) []string { return jobKey(row.(*api.Job)) }),
 		tableVersions: indexes(func(row any) []string {
@@ -152,7 +154,7 @@ func schema() *memdb.DBSchema {
 				return nil
 			})),
 		tableNodes: indexes(func(row any) []string { return []string{row.(*api.Node).ID} }),
-	}
+	})
 	s := &memdb.DBSchema{Tables: map[string]*memdb.TableSchema{}}
 	for name, idx := range withCatalogue(tables) {
 		s.Tables[name] = &memdb.TableSchema{Name: name, Indexes: idx}

@@ -46,13 +46,10 @@ func (tx *Txn) refreshStatuses() {
 
 // jobStatus derives a job's status from what there is of it. (Nomad: R14.)
 func (tx *Txn) jobStatus(job *api.Job) string {
-	if *job.Stop {
-		return tx.stoppedStatus(job)
-	}
 	if *job.Type == api.JobTypeSystem || job.IsPeriodic() || job.IsParameterized() {
-		return JobRunning
-	}
-	if tx.hasLiveAlloc(job) {
+		if *job.Stop {
+			return JobDead
+		}
 		return JobRunning
 	}
 	for _, d := range tx.DeploymentsByJob(nil, *job.Namespace, *job.ID) {
@@ -60,23 +57,20 @@ func (tx *Txn) jobStatus(job *api.Job) string {
 			return JobRunning
 		}
 	}
+	if tx.hasLiveAlloc(job) {
+		return JobRunning
+	}
 	evals := tx.EvalsByJob(nil, *job.Namespace, *job.ID)
 	for _, eval := range evals {
 		if openEval(eval) {
 			return JobPending
 		}
 	}
-	if len(evals) > 0 {
+	// A job without evaluations is new, or they were collected.
+	if len(evals) > 0 || *job.Stop || job.Status != nil && *job.Status != "" {
 		return JobDead
 	}
 	return JobPending
-}
-
-func (tx *Txn) stoppedStatus(job *api.Job) string {
-	if tx.hasLiveAlloc(job) {
-		return JobRunning
-	}
-	return JobDead
 }
 
 func (tx *Txn) hasLiveAlloc(job *api.Job) bool {

@@ -120,7 +120,7 @@ func TestStopRevertPurge(t *testing.T) {
 	s := open(t, "")
 	register(t, s, testJob("web", "a"))
 	update(t, s, func(tx *Txn) { tx.MarkStable("default", "web", 0, true) })
-	update(t, s, func(tx *Txn) { tx.StopJob("default", "web", false) })
+	update(t, s, func(tx *Txn) { tx.StopJob("default", "web", false, 7) })
 	stopped := s.Snapshot().Job(nil, "default", "web")
 	if *stopped.Version != 1 || !*stopped.Stop || !*stopped.Stable || *stopped.Status != JobDead {
 		t.Errorf("a stop is version %d, stop %t, stable %t, %s", *stopped.Version, *stopped.Stop, *stopped.Stable, *stopped.Status)
@@ -130,7 +130,7 @@ func TestStopRevertPurge(t *testing.T) {
 	if *reverted.Version != 2 || *reverted.Stop || *reverted.Stable {
 		t.Errorf("a revert is version %d, stop %t, stable %t", *reverted.Version, *reverted.Stop, *reverted.Stable)
 	}
-	update(t, s, func(tx *Txn) { tx.StopJob("default", "web", true) })
+	update(t, s, func(tx *Txn) { tx.StopJob("default", "web", true, 7) })
 	if job := s.Snapshot().Job(nil, "default", "web"); job != nil || len(s.Snapshot().Versions(nil, "default", "web")) > 0 {
 		t.Error("a purged job is still there")
 	}
@@ -194,7 +194,7 @@ func randomWrite(t *rapid.T, tx *Txn, i int) error {
 		_, err := tx.RegisterJob(Registration{Job: testJob("web", rapid.StringMatching("[ab]").Draw(t, "command"))})
 		return err
 	case "stop":
-		tx.StopJob("default", "web", rapid.Bool().Draw(t, "purge"))
+		tx.StopJob("default", "web", rapid.Bool().Draw(t, "purge"), 7)
 	case "alloc":
 		if job := tx.Job(nil, "default", "web"); job != nil {
 			tx.PutAlloc(&api.Allocation{ID: fmt.Sprint(i), Namespace: "default", JobID: "web", Job: job, NodeID: "n", DesiredStatus: "run", ClientStatus: "running"})
