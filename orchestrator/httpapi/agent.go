@@ -5,8 +5,6 @@ import (
 	"net"
 	"os"
 	"strconv"
-
-	"github.com/hashicorp/nomad/api"
 )
 
 // agentSelf says what `nomad agent-info` and the hints of the command line
@@ -94,11 +92,3 @@ func (s *server) leader(*request) (any, error) { return s.Address, nil }
 func (s *server) peers(*request) (any, error) { return []string{s.Address}, nil }
 
 func (s *server) regions(*request) (any, error) { return []string{s.Region}, nil }
-
-func (s *server) namespaces(*request) (any, error) {
-	return answer{value: []*api.Namespace{defaultNamespace()}, index: s.Store.Snapshot().Index()}, nil
-}
-
-func defaultNamespace() *api.Namespace {
-	return &api.Namespace{Name: api.DefaultNamespace, Description: "Default shared namespace", CreateIndex: 1, ModifyIndex: 1}
-}

@@ -25,6 +25,25 @@ func (s *server) listEvals(r *request) (any, error) {
 	return answer{value: list, index: index, next: next}, err
 }
 
+// countEvals counts the evaluations that a filter lets through. (Nomad.)
+func (s *server) countEvals(r *request) (any, error) {
+	keep, err := filter[*api.Evaluation](r.filter)
+	if err != nil {
+		return nil, err
+	}
+	evals, index := wait(s, r, func(snap *state.Snapshot, watch memdb.WatchSet) ([]*api.Evaluation, uint64) {
+		evals := slices.DeleteFunc(snap.Evals(watch), func(eval *api.Evaluation) bool {
+			ok, err := keep(eval)
+			return err != nil || !ok || !r.in(eval.Namespace) || !hasIDPrefix(eval.ID, r.prefix)
+		})
+		return evals, snap.TableIndex("evals")
+	})
+	return answer{value: struct {
+		Count int
+		meta
+	}{len(evals), knownAt(index)}, index: index}, nil
+}
+
 // readEval answers with the stubs of related evaluations where ?related asks
 // for them.
 func (s *server) readEval(r *request) (any, error) {

@@ -42,14 +42,27 @@ func New(c Config) http.Handler {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &server{Config: c, id: c.Clock.NewID()}
+	mux := s.mux(s.routes(), s.tableRoutes(), unsupportedRoutes())
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) })
+	pools := s.mux(s.poolRoutes())
+	return s.guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// One mux cannot tell /v1/node/pool/ID from /v1/node/ID/drain.
+		if strings.HasPrefix(r.URL.Path, "/v1/node/pool/") {
+			pools.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
+}
+
+func (s *server) mux(tables ...map[string]route) *http.ServeMux {
 	mux := http.NewServeMux()
-	for _, routes := range []map[string]route{s.routes(), s.tableRoutes(), unsupportedRoutes()} {
+	for _, routes := range tables {
 		for path, route := range routes {
 			mux.Handle(path, s.adapt(route))
 		}
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) })
-	return s.guard(mux)
+	return mux
 }
 
 // isOurRegion tells whether a request is for us; one that names no region is.

@@ -19,6 +19,13 @@ const jobNotFound = "job not found"
 func (r *request) id() string { return r.PathValue("id") }
 
 func (s *server) listJobs(r *request) (any, error) {
+	return s.jobList(r, func(snap *state.Snapshot, watch memdb.WatchSet) []*api.Job {
+		return snap.Jobs(watch, r.namespace, r.prefix)
+	})
+}
+
+// jobList answers with the stubs of jobs.
+func (s *server) jobList(r *request, read func(*state.Snapshot, memdb.WatchSet) []*api.Job) (any, error) {
 	type result struct {
 		jobs []*api.Job
 		snap *state.Snapshot
@@ -26,7 +33,7 @@ func (s *server) listJobs(r *request) (any, error) {
 	found, index := wait(s, r, func(snap *state.Snapshot, watch memdb.WatchSet) (result, uint64) {
 		snap.Allocs(watch)
 		snap.Evals(watch)
-		return result{snap.Jobs(watch, r.namespace, r.prefix), snap}, snap.TableIndex("jobs", "allocs", "evals")
+		return result{read(snap, watch), snap}, snap.TableIndex("jobs", "allocs", "evals")
 	})
 	jobs, next, err := page(r, found.jobs, jobKey)
 	if err != nil {

@@ -15,9 +15,15 @@ func (s *server) listNodes(r *request) (any, error) {
 	if err := checkPrefix("node lookup failed: index error: ", r.prefix); err != nil {
 		return nil, err
 	}
+	return s.nodeList(r, func(snap *state.Snapshot, watch memdb.WatchSet) []*api.Node {
+		return slices.DeleteFunc(snap.Nodes(watch), func(n *api.Node) bool { return !hasIDPrefix(n.ID, r.prefix) })
+	})
+}
+
+// nodeList answers with the stubs of nodes.
+func (s *server) nodeList(r *request, read func(*state.Snapshot, memdb.WatchSet) []*api.Node) (any, error) {
 	nodes, index := wait(s, r, func(snap *state.Snapshot, watch memdb.WatchSet) ([]*api.Node, uint64) {
-		nodes := slices.DeleteFunc(snap.Nodes(watch), func(n *api.Node) bool { return !hasIDPrefix(n.ID, r.prefix) })
-		return nodes, snap.TableIndex("nodes")
+		return read(snap, watch), snap.TableIndex("nodes")
 	})
 	nodes, next, err := page(r, nodes, func(n *api.Node) key { return nameKey(n.ID) })
 	if err != nil {

@@ -50,19 +50,4 @@ func (s *server) nothing(*request) (any, error) {
 	return answer{value: []struct{}{}, index: s.Store.Snapshot().Index()}, nil
 }
 
-func (s *server) readNamespace(r *request) (any, error) {
-	if r.id() != api.DefaultNamespace {
-		return nil, missing("Namespace not found", s.Store.Snapshot().Index())
-	}
-	return answer{value: defaultNamespace(), index: s.Store.Snapshot().Index()}, nil
-}
-
-func (s *server) nodePools(*request) (any, error) {
-	pools := []*api.NodePool{
-		{Name: api.NodePoolAll, Description: "Node pool with all nodes in the cluster.", CreateIndex: 1, ModifyIndex: 1},
-		{Name: api.NodePoolDefault, Description: "Default node pool.", CreateIndex: 1, ModifyIndex: 1},
-	}
-	return answer{value: pools, index: s.Store.Snapshot().Index()}, nil
-}
-
 func (s *server) agentServers(*request) (any, error) { return []string{s.Address}, nil }

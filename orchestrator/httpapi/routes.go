@@ -43,7 +43,6 @@ func (s *server) routes() map[string]route {
 		"/v1/node/{id}":                         {get: s.readNode},
 		"/v1/node/{id}/allocations":             {get: s.nodeAllocs},
 		"/v1/node/{id}/eligibility":             {put: s.setEligibility},
-		"/v1/node/pools":                        {get: s.nodePools},
 		"/v1/client/fs/ls/{id}":                 {get: s.listFiles},
 		"/v1/client/fs/stat/{id}":               {get: s.statFile},
 		"/v1/client/fs/cat/{id}":                {get: s.catFile},
@@ -62,8 +61,6 @@ func (s *server) routes() map[string]route {
 		"/v1/status/peers":                      {get: s.peers},
 		"/v1/regions":                           {get: s.regions},
 		"/v1/agent/servers":                     {get: s.agentServers},
-		"/v1/namespace/{id}":                    {get: s.readNamespace},
-		"/v1/search":                            {put: s.search},
 		"/v1/operator/scheduler/configuration":  {get: s.schedulerConfig},
 		"/v1/operator/license":                  {get: s.license},
 		"/v1/system/gc":                         {put: s.systemGC},
@@ -75,6 +72,5 @@ func (s *server) routes() map[string]route {
 		"/v1/quota-usages":                      {get: s.enterprise},
 		"/v1/sentinel/policies":                 {get: s.enterprise},
 		"/v1/recommendations":                   {get: s.enterprise},
-		"/v1/namespaces":                        {get: s.namespaces},
 	}
 }

@@ -17,8 +17,8 @@ const searchLimit = 20
 // which Nomad names them.
 func searchable() []contexts.Context {
 	return []contexts.Context{
-		contexts.Allocs, contexts.Jobs, contexts.Nodes, "node_pools", contexts.Evals, contexts.Deployments,
-		contexts.Plugins, contexts.Volumes, "scaling_policy", contexts.Variables, contexts.Namespaces, "host_volumes",
+		contexts.Allocs, contexts.Jobs, contexts.Nodes, contexts.NodePools, contexts.Evals, contexts.Deployments,
+		contexts.Plugins, contexts.Volumes, contexts.ScalingPolicies, contexts.Variables, contexts.Namespaces, contexts.HostVolumes,
 	}
 }
 
@@ -27,12 +27,9 @@ func (s *server) search(r *request) (any, error) {
 	if err := decode(r, &req); err != nil {
 		return nil, err
 	}
-	kinds := searchable()
-	if req.Context != contexts.All {
-		if !slices.Contains(kinds, req.Context) {
-			return nil, contextError(req.Context)
-		}
-		kinds = []contexts.Context{req.Context}
+	kinds, err := searchKinds(req.Context)
+	if err != nil {
+		return nil, err
 	}
 	snap := s.Store.Snapshot()
 	reply := api.SearchResponse{Matches: map[contexts.Context][]string{}, Truncations: map[contexts.Context]bool{}}
@@ -43,6 +40,18 @@ func (s *server) search(r *request) (any, error) {
 		reply.Matches[kind] = matches[:min(len(matches), searchLimit)]
 	}
 	return answer{value: reply, index: snap.Index()}, nil
+}
+
+// searchKinds are the kinds that a context means.
+func searchKinds(asked contexts.Context) ([]contexts.Context, error) {
+	kinds := searchable()
+	switch {
+	case asked == contexts.All:
+		return kinds, nil
+	case !slices.Contains(kinds, asked):
+		return nil, contextError(asked)
+	}
+	return []contexts.Context{asked}, nil
 }
 
 func contextError(given contexts.Context) error {
@@ -94,9 +103,17 @@ func names(snap *state.Snapshot, r *request, kind contexts.Context) []string {
 			out = append(out, node.ID)
 		}
 	case contexts.Namespaces:
-		out = append(out, api.DefaultNamespace)
-	case "node_pools":
-		out = append(out, api.NodePoolAll, api.NodePoolDefault)
+		for _, namespace := range snap.Namespaces(nil, "") {
+			out = append(out, namespace.Name)
+		}
+	case contexts.NodePools:
+		for _, pool := range snap.NodePools(nil, "") {
+			out = append(out, pool.Name)
+		}
+	case contexts.Variables:
+		for _, v := range snap.Variables(nil, r.namespace, "") {
+			out = append(out, v.Path)
+		}
 	}
 	return out
 }

@@ -194,6 +194,15 @@ func decode(r *request, into any) error {
 	return nil
 }
 
+// meta is what some answers repeat of their headers. (Nomad.)
+type meta struct {
+	Index, LastContact uint64
+	KnownLeader        bool
+	NextToken          string
+}
+
+func knownAt(index uint64) meta { return meta{Index: index, KnownLeader: true} }
+
 // noContent is an answer without a body, as of an index.
 func noContent(status int, index uint64) stream {
 	return func(w http.ResponseWriter) error {

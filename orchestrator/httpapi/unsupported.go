@@ -14,16 +14,14 @@ func unsupported(what string) handler {
 func unsupportedRoutes() map[string]route {
 	routes := map[string]route{}
 	for what, paths := range map[string][]string{
-		"a job action":             {"/v1/job/{id}/action"},
-		"the list of job statuses": {"/v1/jobs/statuses"},
-		"a node drain":             {"/v1/node/{id}/drain", "/v1/node/{id}/purge", "/v1/node/{id}/evaluate"},
-		"node metadata":            {"/v1/client/metadata"},
-		"exec into an allocation":  {"/v1/client/allocation/{id}/exec"},
-		"the event stream":         {"/v1/event/stream"},
-		"the agent's log":          {"/v1/agent/monitor"},
-		"metrics":                  {"/v1/metrics"},
-		"fuzzy search":             {"/v1/search/fuzzy"},
-		"access control lists":     {"/v1/acl/{path...}"},
+		"a job action":            {"/v1/job/{id}/action"},
+		"a node drain":            {"/v1/node/{id}/drain", "/v1/node/{id}/purge", "/v1/node/{id}/evaluate"},
+		"node metadata":           {"/v1/client/metadata"},
+		"exec into an allocation": {"/v1/client/allocation/{id}/exec"},
+		"the event stream":        {"/v1/event/stream"},
+		"the agent's log":         {"/v1/agent/monitor"},
+		"metrics":                 {"/v1/metrics"},
+		"access control lists":    {"/v1/acl/{path...}"},
 	} {
 		for _, path := range paths {
 			h := unsupported(what)

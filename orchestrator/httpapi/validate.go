@@ -68,7 +68,11 @@ func (p *problems) err() error {
 // validate checks a canonical job and gives the warnings that go with the
 // answer. (Nomad: the rules and their texts.)
 func (s *server) validate(job *api.Job) (string, error) {
-	return warningsText(jobWarnings(job)), validateJob(job)
+	p, snap := &problems{}, s.Store.Snapshot()
+	p.merge(validateJob(job))
+	p.refuse(snap.Namespace(nil, *job.Namespace) == nil, "job %q is in nonexistent namespace %q", *job.ID, *job.Namespace)
+	p.refuse(snap.NodePool(nil, *job.NodePool) == nil, "job %q is in nonexistent node pool %q", *job.ID, *job.NodePool)
+	return warningsText(jobWarnings(job)), p.err()
 }
 
 func validateJob(job *api.Job) error {
@@ -98,9 +102,6 @@ func validateJob(job *api.Job) error {
 	}
 	validateLaunch(p, job)
 	p.refuse(*job.Priority < 1 || *job.Priority > maxPriority, "job priority must be between [1, %d]", maxPriority)
-	p.refuse(*job.Namespace != api.DefaultNamespace, "job %q is in nonexistent namespace %q", *job.ID, *job.Namespace)
-	p.refuse(*job.NodePool != api.NodePoolDefault && *job.NodePool != api.NodePoolAll,
-		"job %q is in nonexistent node pool %q", *job.ID, *job.NodePool)
 	p.refuse(job.Multiregion != nil, "Multiregion jobs need Nomad Enterprise")
 	return p.err()
 }

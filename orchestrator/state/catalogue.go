@@ -1,22 +1,29 @@
 package state
 
 import (
-	"encoding/json"
 	"maps"
 
 	"github.com/hashicorp/go-memdb"
 	"github.com/hashicorp/nomad/api"
 )
 
-// The tables of what jobs share: who offers which service, and what is kept for
-// them under a path.
+// The tables of what jobs share, and of what rules the whole agent.
 const (
-	tableServices  = "service_registrations"
-	tableVariables = "variables"
-	tableLocks     = "variable_locks"
+	tableServices   = "service_registrations"
+	tableVariables  = "variables"
+	tableLocks      = "variable_locks"
+	tableNamespaces = "namespaces"
+	tablePools      = "node_pools"
+	tableTokens     = "acl_token"
+	tablePolicies   = "acl_policy"
+	tableKeys       = "root_keys"
+	tableScheduler  = "scheduler_config"
 )
 
-const byAlloc = "alloc"
+const (
+	byAlloc  = "alloc"
+	bySecret = "secret"
+)
 
 // catalogueTables names the indexes of these tables.
 func catalogueTables() map[string]map[string]*memdb.IndexSchema {
@@ -38,6 +45,13 @@ func catalogueTables() map[string]map[string]*memdb.IndexSchema {
 			lock := row.(*Lock)
 			return []string{lock.Namespace, lock.Path}
 		}),
+		tableNamespaces: indexes(func(row any) []string { return []string{row.(*api.Namespace).Name} }),
+		tablePools:      indexes(func(row any) []string { return []string{row.(*poolRow).Name} }),
+		tableTokens: indexes(func(row any) []string { return []string{row.(*api.ACLToken).AccessorID} },
+			secondary(bySecret, func(row any) []string { return []string{row.(*api.ACLToken).SecretID} })),
+		tablePolicies:  indexes(func(row any) []string { return []string{row.(*api.ACLPolicy).Name} }),
+		tableKeys:      indexes(func(row any) []string { return []string{row.(*SigningKey).ID} }),
+		tableScheduler: indexes(func(any) []string { return []string{"config"} }),
 	}
 }
 
@@ -48,15 +62,11 @@ func withCatalogue(tables map[string]map[string]*memdb.IndexSchema) map[string]m
 }
 
 // catalogueOrder says how rows of these tables are read from disk.
-func (d *disk) catalogueOrder() []diskTable {
+func catalogueOrder() []diskTable {
 	return []diskTable{
-		{tableServices, plain[api.ServiceRegistration]}, {tableLocks, plain[Lock]},
-		{tableVariables, func(_ *memdb.Txn, value []byte) (any, error) {
-			row := &variableRow{}
-			if err := json.Unmarshal(value, row); err != nil {
-				return nil, err
-			}
-			return d.openVariable(row)
-		}},
+		{tableServices, plain[api.ServiceRegistration]}, {tableVariables, plain[api.Variable]}, {tableLocks, plain[Lock]},
+		{tableNamespaces, plain[api.Namespace]}, {tablePools, plain[poolRow]},
+		{tableTokens, plain[api.ACLToken]}, {tablePolicies, plain[api.ACLPolicy]}, {tableKeys, plain[SigningKey]},
+		{tableScheduler, plain[api.SchedulerConfiguration]},
 	}
 }

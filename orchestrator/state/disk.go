@@ -64,7 +64,7 @@ func (d *disk) write(changes Changes) error {
 				}
 				continue
 			}
-			value, err := d.encode(change.After)
+			value, err := d.encode(change.Table, change.After)
 			if err != nil {
 				return fmt.Errorf("encode a row of %s: %w", change.Table, err)
 			}
@@ -79,13 +79,13 @@ func (d *disk) write(changes Changes) error {
 // load reads every row into txn, jobs before the allocations that run them.
 func (d *disk) load(txn *memdb.Txn) error {
 	return d.bolt.View(func(tx *bolt.Tx) error {
-		for _, table := range slices.Concat(loadOrder(), historyOrder(), d.catalogueOrder()) {
+		for _, table := range slices.Concat(loadOrder(), historyOrder(), catalogueOrder()) {
 			bucket := tx.Bucket([]byte(table.name))
 			if bucket == nil {
 				continue
 			}
 			err := bucket.ForEach(func(key, value []byte) error {
-				row, err := table.decode(txn, value)
+				row, err := d.decode(txn, table, key, value)
 				if err != nil {
 					return fmt.Errorf("read row %q of %s: %w", bytes.Trim(key, "\x00"), table.name, err)
 				}
@@ -99,26 +99,31 @@ func (d *disk) load(txn *memdb.Txn) error {
 	})
 }
 
+func (d *disk) decode(txn *memdb.Txn, table diskTable, key, value []byte) (any, error) {
+	text, err := d.openRow(table.name, key, value)
+	if err != nil {
+		return nil, err
+	}
+	return table.decode(txn, text)
+}
+
 // allocRow is an allocation without its job, which many allocations share.
 type allocRow struct {
 	Alloc                       *api.Allocation
 	JobCreateIndex, JobRevision uint64
 }
 
-func (d *disk) encode(row any) ([]byte, error) {
-	switch row := row.(type) {
-	case *api.Allocation:
-		bare := *row
+func (d *disk) encode(table string, row any) ([]byte, error) {
+	if alloc, ok := row.(*api.Allocation); ok {
+		bare := *alloc
 		bare.Job = nil
-		return json.Marshal(allocRow{&bare, *row.Job.CreateIndex, *row.Job.Version})
-	case *api.Variable:
-		sealed, err := d.sealVariable(row)
-		if err != nil {
-			return nil, err
-		}
-		return json.Marshal(sealed)
+		return json.Marshal(allocRow{&bare, *alloc.Job.CreateIndex, *alloc.Job.Version})
 	}
-	return json.Marshal(row)
+	text, err := json.Marshal(row)
+	if err != nil {
+		return nil, err
+	}
+	return d.sealRow(table, row, text)
 }
 
 func fromDisk(txn *memdb.Txn, row *allocRow) (*api.Allocation, error) {

@@ -23,7 +23,7 @@ type Config struct {
 	// and what it changed, in the order of the writes and one at a time. It
 	// must not block and must not write.
 	Committed func(index uint64, changes Changes)
-	// Seal, when set, encrypts the items of variables on disk. It makes its own
+	// Seal, when set, encrypts variables, tokens and keys on disk. It makes its own
 	// nonces. (crypto/cipher: NewGCMWithRandomNonce.)
 	Seal cipher.AEAD
 }
@@ -47,18 +47,18 @@ func Open(c Config) (*Store, error) {
 	if s.committed == nil {
 		s.committed = func(uint64, Changes) {}
 	}
-	if c.Dir == "" {
-		return s, nil
-	}
-	if s.disk, err = openDisk(c.Dir, c.Seal); err != nil {
-		return nil, err
-	}
 	txn := db.Txn(true)
-	if err := s.disk.load(txn); err != nil {
-		txn.Abort()
-		s.disk.close()
-		return nil, err
+	if c.Dir != "" {
+		if s.disk, err = openDisk(c.Dir, c.Seal); err != nil {
+			return nil, err
+		}
+		if err := s.disk.load(txn); err != nil {
+			txn.Abort()
+			s.disk.close()
+			return nil, err
+		}
 	}
+	seed(txn)
 	txn.Commit()
 	return s, nil
 }

@@ -1,9 +1,6 @@
 package state
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/hashicorp/go-memdb"
@@ -41,45 +38,4 @@ func (tx *Txn) DeleteVariable(namespace, path string) {
 	if old := tx.Variable(nil, namespace, path); old != nil {
 		tx.delete(tableVariables, old)
 	}
-}
-
-// variableRow is a variable on disk: its items are sealed where there is a key.
-type variableRow struct {
-	Variable *api.Variable
-	Sealed   []byte `json:",omitempty"`
-}
-
-// sealVariable binds the items to their place, so that a row cannot be passed
-// off as another.
-func (d *disk) sealVariable(variable *api.Variable) (*variableRow, error) {
-	if d.seal == nil {
-		return &variableRow{Variable: variable}, nil
-	}
-	items, err := json.Marshal(variable.Items)
-	if err != nil {
-		return nil, err
-	}
-	bare := *variable
-	bare.Items = nil
-	return &variableRow{&bare, d.seal.Seal(nil, nil, items, variablePlace(variable))}, nil
-}
-
-var errNoKey = errors.New("it is encrypted, and there is no key")
-
-func (d *disk) openVariable(row *variableRow) (*api.Variable, error) {
-	if row.Sealed == nil {
-		return row.Variable, nil
-	}
-	if d.seal == nil {
-		return nil, errNoKey
-	}
-	items, err := d.seal.Open(nil, nil, row.Sealed, variablePlace(row.Variable))
-	if err != nil {
-		return nil, fmt.Errorf("the key does not fit: %w", err)
-	}
-	return row.Variable, json.Unmarshal(items, &row.Variable.Items)
-}
-
-func variablePlace(variable *api.Variable) []byte {
-	return joinKey([]string{variable.Namespace, variable.Path})
 }

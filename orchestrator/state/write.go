@@ -56,13 +56,17 @@ func (tx *Txn) PutDeployment(d *api.Deployment) {
 	tx.insert(tableDeployments, d)
 }
 
-// PutNode stores a node and stamps its indexes. It takes ownership.
+// PutNode stores a node, and its pool if it is the first of it, and stamps their
+// indexes. It takes ownership. (Nomad: a node makes its pool.)
 func (tx *Txn) PutNode(node *api.Node) {
 	node.CreateIndex, node.ModifyIndex = tx.Index, tx.Index
 	if old := tx.Node(nil, node.ID); old != nil {
 		node.CreateIndex = old.CreateIndex
 	}
 	tx.insert(tableNodes, node)
+	if node.NodePool != "" && tx.NodePool(nil, node.NodePool) == nil {
+		tx.PutNodePool(&api.NodePool{Name: node.NodePool})
+	}
 }
 
 // PutAlloc stores what the evaluation loop decided about an allocation and
