@@ -38,7 +38,7 @@ type scenario struct {
 
 // table lists every scenario by what it is about.
 func table() []scenario {
-	return slices.Concat(registering, deployments)
+	return slices.Concat(registering, deployments, updates())
 }
 
 func TestOrchestrator(t *testing.T) {
@@ -109,7 +109,7 @@ func runOne(t *testing.T, e engine, sc scenario, shared func() *target) {
 		return
 	}
 	if d := difference(want, got); d != "" {
-		t.Errorf("(-Nomad +%s)\n%s", e.name(), d)
+		t.Errorf("%s left something else\n%s", e.name(), d)
 	}
 }
 

@@ -1,5 +1,11 @@
 package conformance
 
+import (
+	"fmt"
+
+	"github.com/hashicorp/nomad/api"
+)
+
 // registering is about versions, the check-index, stopping and starting again.
 var registering = []scenario{
 	{name: "first-version", run: func(s *session) { s.deploy(spec{count: 2}) }},
@@ -40,5 +46,113 @@ var registering = []scenario{
 		s.deploy(spec{})
 		s.deploy(spec{task: `env { A = "1" }`})
 		s.revert(0, new(uint64(5)))
+	}},
+	{name: "check-index-0-of-a-job-that-exists", run: func(s *session) {
+		s.deploy(spec{})
+		s.registerAt(0, spec{count: 2})
+	}},
+	{name: "check-index-of-a-job-that-is-missing", run: func(s *session) { s.registerAt(5, spec{}) }},
+	{name: "check-index-that-is-old", run: func(s *session) {
+		s.deploy(spec{})
+		index := *s.info().JobModifyIndex
+		s.deploy(spec{count: 2})
+		s.registerAt(index, spec{count: 3})
+	}},
+	{name: "check-index-that-is-right", run: func(s *session) {
+		s.registerAt(0, spec{})
+		s.untilDeployment("successful")
+		s.registerAt(*s.info().JobModifyIndex, spec{count: 2})
+		s.untilDeployment("successful")
+	}},
+	{name: "six-versions-are-kept", run: func(s *session) {
+		for priority := 50; priority < 58; priority++ {
+			s.register(undeployed(spec{job: fmt.Sprintf("priority = %d", priority)}))
+		}
+		s.untilAllocs(1, "running")
+	}},
+	{name: "stable-version-is-kept", run: func(s *session) {
+		s.deploy(spec{})
+		for priority := 50; priority < 58; priority++ {
+			s.register(spec{update: `health_check = "manual"`, job: fmt.Sprintf("priority = %d", priority)})
+			s.untilAllocs(1, "running")
+		}
+	}},
+	{name: "stable-by-hand", run: func(s *session) {
+		s.register(undeployed(spec{}))
+		s.untilAllocs(1, "running")
+		_, _, err := s.client.Jobs().Stable(s.job, 0, true, nil)
+		s.reply("stable", err)
+	}},
+	{name: "revert-to-a-stopped-job", run: func(s *session) {
+		s.deploy(spec{})
+		s.stop(false)
+		s.untilJob("dead")
+		s.revert(0, nil)
+		s.untilDeployment("successful")
+	}},
+	{name: "revert-back-and-forth", full: true, run: func(s *session) {
+		s.deploy(spec{})
+		s.deploy(spec{task: `env { A = "1" }`})
+		s.revert(0, nil)
+		s.untilDeployment("successful")
+		s.revert(1, nil)
+		s.untilDeployment("successful")
+	}},
+	{name: "revert-of-a-missing-job", run: func(s *session) { s.revert(0, nil) }},
+	{name: "stop-of-a-missing-job", run: func(s *session) { s.stop(false) }},
+	{name: "stop-twice", run: func(s *session) {
+		s.deploy(spec{})
+		s.stop(false)
+		s.untilJob("dead")
+		s.stop(false)
+	}},
+	{name: "update-of-a-stopped-job", run: func(s *session) {
+		s.deploy(spec{})
+		s.stop(false)
+		s.untilJob("dead")
+		s.deploy(spec{task: `env { A = "1" }`})
+	}},
+	{name: "count-0", run: func(s *session) { s.register(spec{group: `count = 0`}) }},
+	{name: "count-0-and-up", run: func(s *session) {
+		s.register(spec{group: `count = 0`})
+		s.deploy(spec{count: 2})
+	}},
+	{name: "count-to-0", run: func(s *session) {
+		s.deploy(spec{count: 2})
+		s.register(spec{group: `count = 0`})
+		s.untilJob("dead")
+	}},
+	{name: "preserved-counts", run: func(s *session) {
+		s.deploy(spec{count: 2})
+		s.registerJob(s.parse(spec{count: 1, task: `env { A = "1" }`}.hcl(s.job)), &api.RegisterOptions{PreserveCounts: true})
+		s.untilDeployment("successful")
+	}},
+	{name: "evaluate", run: func(s *session) {
+		s.deploy(spec{})
+		s.evaluate(false)
+	}},
+	{name: "evaluate-a-missing-job", run: func(s *session) { s.evaluate(false) }},
+	{name: "other-type", run: func(s *session) {
+		s.deploy(spec{})
+		s.register(spec{kind: "batch"})
+	}},
+	{name: "other-namespace-that-is-missing", run: func(s *session) { s.register(spec{job: `namespace = "nope"`}) }},
+	{name: "node-pool-that-is-missing", run: func(s *session) { s.register(spec{job: `node_pool = "nope"`}) }},
+	{name: "submission-of-each-version", run: func(s *session) {
+		for i, j := range []spec{{}, {task: `env { A = "1" }`}} {
+			s.registerJob(s.parse(j.hcl(s.job)), &api.RegisterOptions{Submission: &api.JobSubmission{
+				Source: fmt.Sprintf("the source of %d", i), Format: "hcl2", Variables: "a = 1", VariableFlags: map[string]string{"b": "2"},
+			}})
+			s.untilDeployment("successful")
+		}
+		s.revert(0, nil)
+		s.untilDeployment("successful")
+		for version := range 4 {
+			sub, _, err := s.client.Jobs().Submission(s.job, version, nil)
+			s.reply(fmt.Sprintf("submission of %d", version), err)
+			if err == nil {
+				s.say("submission of %d: %s, %s, %s, %v", version, sub.Source, sub.Format, sub.Variables, sub.VariableFlags)
+			}
+		}
 	}},
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/aymanbagabas/go-udiff"
 	"github.com/hashicorp/nomad/api"
 )
 
@@ -48,7 +48,7 @@ func (s *session) expected() (string, bool) {
 func (s *session) record() []string { return s.blocks }
 
 func difference(want, got []string) string {
-	return cmp.Diff(strings.Split(strings.Join(want, "\n\n"), "\n"), strings.Split(strings.Join(got, "\n\n"), "\n"))
+	return udiff.Unified("Nomad", "now", strings.Join(want, "\n\n")+"\n", strings.Join(got, "\n\n")+"\n")
 }
 
 // until waits for a condition that the scenario needs to go on.
@@ -161,6 +161,9 @@ var (
 	delays   = regexp.MustCompile(`Task restarting in \S+`)
 	indexes  = regexp.MustCompile(`(modify index:?) \d+`)
 	statuses = regexp.MustCompile(`Unexpected response code: `)
+	// Nomad says it or not, by what it hears of first: the failed task or the
+	// failed allocation.
+	hasty = regexp.MustCompile(`(?m)^ *Alloc Unhealthy: Unhealthy because of failed task$`)
 )
 
 // plain takes away what differs from run to run.
@@ -168,6 +171,7 @@ func plain(text string) string {
 	text = uuids.ReplaceAllString(text, "ID")
 	text = delays.ReplaceAllString(text, "Task restarting in TIME")
 	text = indexes.ReplaceAllString(text, "$1 INDEX")
+	text = hasty.ReplaceAllString(text, "")
 	text = statuses.ReplaceAllString(text, "")
 	lines := strings.Split(text, "\n")
 	return strings.Join(slices.DeleteFunc(lines, func(l string) bool { return strings.TrimSpace(l) == "" }), "\n")

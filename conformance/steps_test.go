@@ -46,6 +46,18 @@ func (s *session) registerJob(job *api.Job, opts *api.RegisterOptions) *api.JobR
 	return reply
 }
 
+// registerAt submits a version that is to replace the one with the index.
+func (s *session) registerAt(index uint64, j spec) {
+	s.Helper()
+	s.registerJob(s.parse(j.hcl(s.job)), &api.RegisterOptions{EnforceIndex: true, ModifyIndex: index})
+}
+
+// undeployed is the job without deployments.
+func undeployed(j spec) spec {
+	j.update += "\nmax_parallel = 0"
+	return j
+}
+
 // deploy registers a version and waits until its deployment has succeeded.
 func (s *session) deploy(j spec) {
 	s.Helper()
@@ -60,11 +72,17 @@ func (s *session) deployment() *api.Deployment {
 	return d
 }
 
-// version is the number of the job's newest version.
-func (s *session) version() uint64 {
+// info is the newest version of the job.
+func (s *session) info() *api.Job {
+	s.Helper()
 	job, _, err := s.client.Jobs().Info(s.job, nil)
 	s.check(err)
-	return *job.Version
+	return job
+}
+
+// version is the number of the job's newest version.
+func (s *session) version() uint64 {
+	return *s.info().Version
 }
 
 // untilDeployment waits until the deployment of the newest version has a status.
@@ -119,9 +137,7 @@ func (s *session) untilAllocs(n int, status string) []*api.AllocationListStub {
 func (s *session) untilJob(status string) {
 	s.Helper()
 	s.until("the job is "+status, func() bool {
-		job, _, err := s.client.Jobs().Info(s.job, nil)
-		s.check(err)
-		return *job.Status == status
+		return *s.info().Status == status
 	})
 }
 
@@ -185,4 +201,21 @@ func (s *session) revert(version uint64, enforce *uint64) {
 func (s *session) scale(count int) {
 	_, _, err := s.client.Jobs().Scale(s.job, "g", &count, "scaled", false, nil, nil)
 	s.reply(fmt.Sprintf("scale to %d", count), err)
+}
+
+// tag and untag name versions.
+func (s *session) tag(version uint64, name, description string) {
+	_, err := s.client.Jobs().TagVersion(s.job, version, name, description, nil)
+	s.reply(fmt.Sprintf("tag version %d as %s", version, name), err)
+}
+
+func (s *session) untag(name string) {
+	_, err := s.client.Jobs().UntagVersion(s.job, name, nil)
+	s.reply("untag "+name, err)
+}
+
+// evaluate asks for an evaluation, and whether it is to reschedule what failed.
+func (s *session) evaluate(reschedule bool) {
+	_, _, err := s.client.Jobs().EvaluateWithOpts(s.job, api.EvalOptions{ForceReschedule: reschedule}, nil)
+	s.reply("evaluate", err)
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Fingerprint tells which drivers work on this machine, by name, and the node attributes that say so (Nomad:
-// "driver.raw_exec" = "1").
+// "driver.raw_exec" = "1"), and the signals that tasks can be sent.
 func Fingerprint(now time.Time) (drivers map[string]*api.DriverInfo, attributes map[string]string) {
 	drivers = map[string]*api.DriverInfo{}
 	attributes = map[string]string{}
@@ -24,6 +24,9 @@ func Fingerprint(now time.Time) (drivers map[string]*api.DriverInfo, attributes 
 			UpdateTime:        now.UTC(),
 		}
 		attributes["driver."+name] = "1"
+	}
+	if names := signalNames(); names != "" {
+		attributes["os.signals"] = names
 	}
 	return drivers, attributes
 }

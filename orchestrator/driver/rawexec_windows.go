@@ -45,3 +45,6 @@ func (*RawExec) List(context.Context) ([]string, error) { return nil, errWindows
 
 // ListBelow fails on windows.
 func (*RawExec) ListBelow(context.Context, string) ([]string, error) { return nil, errWindows }
+
+// signalNames is empty: no signals are sent here.
+func signalNames() string { return "" }

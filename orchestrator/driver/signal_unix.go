@@ -24,3 +24,15 @@ func signalNumber(name string) (syscall.Signal, error) {
 	}
 	return 0, fmt.Errorf("signal %q is not known", name)
 }
+
+// signalNames lists the signals that a task can be sent, as the node attribute os.signals has them: a job's kill_signal is
+// a constraint on it.
+func signalNames() string {
+	var names []string
+	for number := syscall.Signal(1); number < 32; number++ {
+		if name := unix.SignalName(number); name != "" {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ",")
+}

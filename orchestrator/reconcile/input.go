@@ -63,7 +63,6 @@ const (
 	descMigrating   = "alloc is being migrated"
 	descUpdating    = "alloc is being updated due to job update"
 	descLost        = "alloc is lost since its node is down"
-	descInPlace     = "alloc updating in-place"
 	descTainted     = "alloc not needed as node is tainted"
 	descRescheduled = "alloc was rescheduled because it failed"
 	descReconnected = "alloc not needed due to disconnected client reconnect"

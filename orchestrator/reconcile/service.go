@@ -274,7 +274,7 @@ func (g *group) updateInPlace() {
 	for _, a := range g.inPlace {
 		changed := g.change(a)
 		changed.Job = g.in.Job
-		changed.DesiredDescription = descInPlace
+		changed.DesiredDescription = ""
 		changed.EvalID = g.in.Eval.ID
 		changed.DeploymentStatus, changed.DeploymentID = nil, ""
 		g.enlist(changed, false)

@@ -175,7 +175,7 @@ func (g *systemGroup) updateInPlace() {
 	for _, a := range g.inPlace {
 		changed := g.change(a)
 		changed.Job, changed.EvalID = g.in.Job, g.in.Eval.ID
-		changed.DesiredDescription = descInPlace
+		changed.DesiredDescription = ""
 		changed.DeploymentStatus, changed.DeploymentID = nil, ""
 		g.enlist(changed, false)
 		g.desired(g.name).InPlaceUpdate++
