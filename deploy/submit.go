@@ -267,20 +267,14 @@ func (s *submitter) launch(ctx context.Context, r *Receipt) error {
 	if err != nil {
 		return refusal(what, err)
 	}
-	child, err := retry(ctx, "read the "+what, contactBudget, contactBudget, func(ctx context.Context) (*api.Job, error) {
+	eval, err := retry(ctx, "read the "+what, contactBudget, contactBudget, func(ctx context.Context) (*api.Evaluation, error) {
 		eval, _, err := s.client.Evaluations().Info(evalID, queryOptions(ctx, s.wanted))
-		if err != nil {
-			return nil, err
-		}
-		child, _, err := s.client.Jobs().Info(eval.JobID, queryOptions(ctx, s.wanted))
-		return child, err
+		return eval, err
 	})
 	if err != nil {
 		return err
 	}
-	r.EvalID, r.Child, r.NoChange = evalID, deref(child.ID), false
-	r.JobVersion, r.JobModifyIndex = deref(child.Version), jobIndex(child)
-	return nil
+	return readChild(ctx, s.client, r, s.wanted, eval.JobID, evalID)
 }
 
 func newReceipt(job, previous *api.Job) *Receipt {

@@ -19,6 +19,7 @@ func newApp(t *terminal) *cli.App {
 		Commands: []*cli.Command{
 			deployCommand(t), planCommand(t), renderCommand(t), validateCommand(t),
 			watchCommand(t), promoteCommand(t), failCommand(t), rollbackCommand(t), historyCommand(t),
+			scaleCommand(t, scaleIn), scaleCommand(t, scaleOut), dispatchCommand(t),
 			statusCommand(t), logsCommand(t), stopCommand(t),
 			artifactCommand(t), tunnelCommand(t), agentCommand(t),
 			fmtCommand(t), versionCommand(t), superviseCommand(),

@@ -13,7 +13,7 @@ import (
 
 // bothScripts hold on a real Nomad as they do on the orchestrator. They share
 // one, so that each has job names of its own.
-var bothScripts = []string{"history_job", "plan_job", "plan_secret", "rollback_job"}
+var bothScripts = []string{"deploy_periodic", "dispatch_job", "nomad/dispatch_payload", "history_job", "plan_job", "plan_secret", "rollback_job", "scale_job"}
 
 // TestScriptsOnNomad runs scripts against a real Nomad: everything else is as in
 // TestScripts.
