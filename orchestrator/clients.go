@@ -5,15 +5,10 @@ import (
 
 	"github.com/hashicorp/nomad/api"
 
+	"ostro/orchestrator/decide"
 	"ostro/orchestrator/reconcile"
 	"ostro/orchestrator/runner"
 	"ostro/orchestrator/state"
-)
-
-// The triggers of evaluations that follow from what a node reports. (Nomad.)
-const (
-	triggerAllocFailure = "alloc-failure"
-	triggerNodeUpdate   = "node-update"
 )
 
 // reportRetry is how long a report that could not be written waits.
@@ -21,8 +16,12 @@ const reportRetry = time.Second
 
 // report writes what a runner says about its allocations, and what follows
 // from it, in one write. Nothing of it is lost while the state cannot be
-// written: it is tried until it can.
-func (l *loop) report(updates []runner.Update) {
+// written: it is tried until it can. What a node says that is out of reach is
+// heard when it is back.
+func (l *loop) report(node string, updates []runner.Update) {
+	if l.away.hold(node, updates) {
+		return
+	}
 	for l.ctx.Err() == nil {
 		_, err := l.store.Update(func(tx *state.Txn) error {
 			for _, u := range updates {
@@ -47,28 +46,29 @@ func (l *loop) takeReport(tx *state.Txn, before *api.Allocation, u runner.Update
 	after := *before
 	after.ClientStatus, after.ClientDescription = u.ClientStatus, u.ClientDescription
 	after.TaskStates, after.NetworkStatus = u.TaskStates, u.NetworkStatus
+	if before.ClientDescription == reconcile.AwayDescription {
+		// Until it is decided whether the allocation goes on. (Nomad: S7.)
+		after.ClientDescription = reconcile.AwayDescription
+	}
 	after.ModifyTime = l.Now().UnixNano()
 	after.DeploymentStatus = verdict(before, u, l.Now())
 	tx.PutClientAlloc(&after)
-	if after.DeploymentStatus != before.DeploymentStatus {
+	if after.DeploymentStatus != before.DeploymentStatus && after.DeploymentID != "" {
 		l.countHealth(tx, before, &after)
 	} else if failedNow(before, &after) && reconcile.CanReschedule(&after, l.Now()) {
-		tx.PutEval(l.NewEval(tx, after.Namespace, after.JobID, triggerAllocFailure))
+		tx.PutEval(l.NewEval(tx, after.Namespace, after.JobID, reconcile.TriggerAllocFailure))
 	}
 }
 
-// verdict is the health of an allocation within its deployment. One that fails
-// before it was ever healthy is unhealthy. (Nomad: H6.)
+// verdict is the health of an allocation, within its deployment where it has one.
+// There, one that fails before it was ever healthy is unhealthy. (Nomad: H6.)
 func verdict(before *api.Allocation, u runner.Update, now time.Time) *api.AllocDeploymentStatus {
 	old := before.DeploymentStatus
-	if before.DeploymentID == "" {
-		return old
-	}
 	given := u.DeploymentStatus
 	if given != nil && u.DeploymentID != before.DeploymentID {
 		given = nil
 	}
-	if given == nil && u.ClientStatus == api.AllocClientStatusFailed && (old == nil || old.Healthy == nil) {
+	if given == nil && before.DeploymentID != "" && u.ClientStatus == api.AllocClientStatusFailed && (old == nil || old.Healthy == nil) {
 		given = &api.AllocDeploymentStatus{Healthy: new(false), Timestamp: now}
 	}
 	if given == nil || old != nil && old.Healthy != nil && *old.Healthy == *given.Healthy {
@@ -120,7 +120,7 @@ func (l *loop) giveUpAllocs() error {
 			jobs[[2]string{a.Namespace, a.JobID}] = true
 		}
 		for key := range jobs {
-			tx.PutEval(l.NewEval(tx, key[0], key[1], triggerNodeUpdate))
+			tx.PutEval(l.NewEval(tx, key[0], key[1], decide.TriggerNodeUpdate))
 		}
 		return nil
 	})

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +28,10 @@ type loop struct {
 	mu    sync.Mutex
 	dirty dirty
 	wake  chan struct{}
+	// draining are the nodes that are drained.
+	draining map[string]bool
+
+	away away
 
 	// timers say when an evaluation or a deployment is to be looked at again.
 	// Only the loop's own goroutine touches them.
@@ -42,7 +48,11 @@ type loop struct {
 
 type loopConfig struct {
 	*decide.Planner
-	log     *slog.Logger
+	log *slog.Logger
+	// heartbeat is how often a node tells that it is there.
+	heartbeat time.Duration
+	// node describes a node of this process, as it registers.
+	node    func(id string) *api.Node
 	runners map[string]*runner.Runner
 }
 
@@ -51,20 +61,32 @@ type dirty struct {
 	evals, deployments, nodes map[string]bool
 	// periodic are jobs that time launches, or launched.
 	periodic map[jobName]bool
+	// drains are nodes whose drain may take its next step, purged those that
+	// somebody has removed.
+	drains, purged map[string]bool
+	// heartbeats are nodes that tell again that they are there.
+	heartbeats map[string]bool
 	// capacity says that something may have become free.
 	capacity bool
 }
 
 func newDirty() dirty {
-	return dirty{evals: map[string]bool{}, deployments: map[string]bool{}, nodes: map[string]bool{}, periodic: map[jobName]bool{}}
+	return dirty{
+		evals: map[string]bool{}, deployments: map[string]bool{}, nodes: map[string]bool{}, periodic: map[jobName]bool{},
+		drains: map[string]bool{}, purged: map[string]bool{}, heartbeats: map[string]bool{},
+	}
 }
 
 func (t dirty) empty() bool {
-	return len(t.evals) == 0 && len(t.deployments) == 0 && len(t.nodes) == 0 && len(t.periodic) == 0 && !t.capacity
+	return len(t.evals) == 0 && len(t.deployments) == 0 && len(t.nodes) == 0 && len(t.periodic) == 0 &&
+		len(t.drains) == 0 && len(t.purged) == 0 && len(t.heartbeats) == 0 && !t.capacity
 }
 
 func newLoop(c loopConfig) *loop {
-	return &loop{loopConfig: c, dirty: newDirty(), wake: make(chan struct{}, 1), timers: map[string]time.Time{}, launches: map[jobName]launch{}}
+	return &loop{
+		loopConfig: c, dirty: newDirty(), wake: make(chan struct{}, 1), timers: map[string]time.Time{},
+		launches: map[jobName]launch{}, draining: map[string]bool{},
+	}
 }
 
 // begin looks at everything once, and from then on at what changes.
@@ -83,6 +105,9 @@ func (l *loop) begin(ctx context.Context) {
 	}
 	for _, job := range snap.Jobs(nil, "*", "") {
 		l.notePeriodic(job)
+	}
+	for _, node := range snap.Nodes(nil) {
+		l.noteNode(node)
 	}
 	l.dirty.capacity = true
 	l.mu.Unlock()
@@ -125,7 +150,9 @@ func (l *loop) note(change memdb.Change) {
 		}
 	case *api.Node:
 		l.dirty.capacity = true
+		l.noteNode(after)
 	case *api.Allocation:
+		maps.Copy(l.dirty.drains, l.draining)
 		before, _ := change.Before.(*api.Allocation)
 		if before == nil || before.AllocModifyIndex != after.AllocModifyIndex {
 			l.dirty.nodes[after.NodeID] = true
@@ -142,6 +169,9 @@ func (l *loop) note(change memdb.Change) {
 			l.dirty.capacity = l.dirty.capacity || !reconcile.Terminal(gone)
 		case *api.Job:
 			l.notePeriodic(gone)
+		case *api.Node:
+			l.dirty.purged[gone.ID] = true
+			delete(l.draining, gone.ID)
 		}
 	}
 }
@@ -149,6 +179,15 @@ func (l *loop) note(change memdb.Change) {
 func (l *loop) notePeriodic(job *api.Job) {
 	if job.IsPeriodic() {
 		l.dirty.periodic[jobName{*job.Namespace, *job.ID}] = true
+	}
+}
+
+// noteNode follows which nodes are drained. The caller holds mu.
+func (l *loop) noteNode(node *api.Node) {
+	delete(l.draining, node.ID)
+	if node.DrainStrategy != nil {
+		l.draining[node.ID] = true
+		l.dirty.drains[node.ID] = true
 	}
 }
 
@@ -206,8 +245,17 @@ func (l *loop) pass() {
 		for name := range work.periodic {
 			l.schedule(name)
 		}
+		for id := range work.drains {
+			l.drain(id)
+		}
+		for id := range work.purged {
+			l.timers[heartbeatTimer(id)] = time.Now().Add(l.heartbeat)
+		}
+		for id := range work.heartbeats {
+			l.beat(id)
+		}
 		for id := range work.nodes {
-			if r := l.runners[id]; r != nil {
+			if r := l.runners[id]; r != nil && !l.away.is(id) {
 				r.Sync(l.store.Snapshot().AllocsByNode(nil, id))
 			}
 		}
@@ -227,6 +275,12 @@ func (l *loop) take() dirty {
 			work.capacity = work.capacity || id == unblockTimer
 			// A name that is no evaluation is a deployment, and the other way round.
 			work.evals[id], work.deployments[id] = true, true
+			if node, ok := strings.CutPrefix(id, drainTimer("")); ok {
+				work.drains[node] = true
+			}
+			if node, ok := strings.CutPrefix(id, heartbeatTimer("")); ok {
+				work.heartbeats[node] = true
+			}
 		}
 	}
 	return work

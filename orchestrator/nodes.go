@@ -1,18 +1,19 @@
 package orchestrator
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/hashicorp/nomad/api"
 
+	"ostro/orchestrator/decide"
 	"ostro/orchestrator/driver"
+	"ostro/orchestrator/reconcile"
 	"ostro/orchestrator/runner"
 	"ostro/orchestrator/state"
 )
@@ -38,13 +39,10 @@ func (o *Orchestrator) startNodes(ctx context.Context) error {
 	if o.raw, err = driver.NewRawExec(ctx, clients, o.conf.Supervisor); err != nil {
 		return err
 	}
-	hostname := found.Attributes["unique.hostname"]
+	o.found = found
 	for i := range o.conf.Nodes {
-		name := hostname
-		if i > 0 {
-			name = fmt.Sprintf("%s-%d", hostname, i+1)
-		}
-		node := o.describe(found, name, known[name])
+		node := o.describe(i, known[o.nodeName(i)])
+		o.nodes[node.ID] = i
 		if err := o.startNode(ctx, node, filepath.Join(clients, fmt.Sprint(i))); err != nil {
 			return err
 		}
@@ -52,48 +50,82 @@ func (o *Orchestrator) startNodes(ctx context.Context) error {
 	return nil
 }
 
+// nodeName is the name of the i-th node.
+func (o *Orchestrator) nodeName(i int) string {
+	name := o.found.Attributes["unique.hostname"]
+	if i > 0 {
+		name = fmt.Sprintf("%s-%d", name, i+1)
+	}
+	return name
+}
+
 // describe makes the node that is registered: what the machine is, and what is
 // kept of an earlier start.
-func (o *Orchestrator) describe(found *api.Node, name string, before *api.Node) *api.Node {
-	node := *found
-	node.ID, node.Name = uuid.NewString(), name
-	node.Attributes = maps.Clone(found.Attributes)
-	node.Datacenter, node.NodePool = o.conf.Datacenter, api.NodePoolDefault
+func (o *Orchestrator) describe(i int, before *api.Node) *api.Node {
+	node, now := *o.found, o.planner.Now()
+	node.ID, node.Name = uuid.NewString(), o.nodeName(i)
+	node.Attributes, node.NodeResources = maps.Clone(o.found.Attributes), new(*o.found.NodeResources)
+	sharePorts(node.NodeResources, i, o.conf.Nodes)
+	node.Datacenter, node.NodePool = o.conf.Datacenter, cmp.Or(o.conf.NodePool, api.NodePoolDefault)
+	node.NodeClass, node.Meta = o.conf.NodeClass, maps.Clone(o.conf.NodeMeta)
 	node.HTTPAddr = o.addr
 	node.Status, node.SchedulingEligibility = api.NodeStatusReady, api.NodeSchedulingEligible
-	node.StatusUpdatedAt = time.Now().Unix()
-	event := &api.NodeEvent{Message: "Node registered", Subsystem: "Cluster", Timestamp: time.Now()}
+	node.StatusUpdatedAt = now.Unix()
+	event := reconcile.EventRegistered
 	if before != nil {
 		node.ID = before.ID
 		node.SchedulingEligibility = before.SchedulingEligibility
 		node.Drain, node.DrainStrategy, node.LastDrain = before.Drain, before.DrainStrategy, before.LastDrain
-		node.Events, node.Meta = before.Events, before.Meta
-		event.Message = "Node re-registered"
+		node.Events = before.Events
+		if node.Meta == nil {
+			node.Meta = before.Meta
+		}
+		event = reconcile.EventReregistered
 	}
-	node.Events = append(slices.Clone(node.Events), event)
-	if n := len(node.Events); n > 10 {
-		node.Events = node.Events[n-10:]
+	return reconcile.NodeEvent(&node, event, now)
+}
+
+// sharePorts gives each of the nodes of one machine dynamic ports of its own.
+func sharePorts(r *api.NodeResources, i, nodes int) {
+	share := (r.MaxDynamicPort - r.MinDynamicPort + 1) / nodes
+	r.MinDynamicPort += i * share
+	if i < nodes-1 {
+		r.MaxDynamicPort = r.MinDynamicPort + share - 1
 	}
-	return &node
 }
 
 func (o *Orchestrator) startNode(ctx context.Context, node *api.Node, dir string) error {
 	r, err := runner.New(ctx, runner.Config{
 		Dir: dir, Node: node, Raw: o.raw,
-		Report: o.loop.report, Bucket: o.bucket, Log: o.conf.Log.With("node", node.Name),
+		Report: func(updates []runner.Update) { o.loop.report(node.ID, updates) }, Bucket: o.bucket, Log: o.conf.Log.With("node", node.Name),
 	})
 	if err != nil {
 		return fmt.Errorf("start the node %s: %w", node.Name, err)
 	}
 	o.runners[node.ID] = r
 	_, err = o.store.Update(func(tx *state.Txn) error {
+		before := tx.Node(nil, node.ID)
 		tx.PutNode(node)
+		if before != nil && before.Status != api.NodeStatusReady {
+			o.planner.NodeEvals(tx, node, decide.TriggerNodeUpdate)
+		}
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("register the node %s: %w", node.Name, err)
 	}
 	return nil
+}
+
+// describeAgain is a node of this process as it registers after it was purged.
+func (o *Orchestrator) describeAgain(id string) *api.Node {
+	i, ok := o.nodes[id]
+	if !ok {
+		return nil
+	}
+	node := o.describe(i, nil)
+	node.ID = id
+	return node
 }
 
 // bucket tells the runners which buckets are served from the own store.

@@ -34,6 +34,12 @@ type Config struct {
 	Supervisor []string
 	// Nodes is the number of client nodes, 1 by default.
 	Nodes int
+	// NodeClass, NodePool and NodeMeta are what the nodes say of themselves; the
+	// pool is "default" by default.
+	NodeClass, NodePool string
+	NodeMeta            map[string]string
+	// Heartbeat is how often a node tells that it is there, 10 seconds by default.
+	Heartbeat time.Duration
 	// Region and Datacenter are "global" and "dc1" by default.
 	Region, Datacenter string
 	// Token, when set, is what every request has to bear.
@@ -51,6 +57,9 @@ type Orchestrator struct {
 	blobs   *blob.Store
 	raw     *driver.RawExec
 	runners map[string]*runner.Runner
+	// nodes numbers the nodes by ID, and found is what the machine is.
+	nodes   map[string]int
+	found   *api.Node
 	planner *decide.Planner
 	loop    *loop
 
@@ -70,7 +79,7 @@ type S3 struct{ Endpoint, AccessKey, SecretKey string }
 // before, and serves. It returns when the API answers; ctx bounds only the
 // start. A port that is taken is an error.
 func Start(ctx context.Context, c Config) (*Orchestrator, error) {
-	o := &Orchestrator{conf: c.withDefaults(), runners: map[string]*runner.Runner{}, serving: make(chan error, 2)}
+	o := &Orchestrator{conf: c.withDefaults(), runners: map[string]*runner.Runner{}, nodes: map[string]int{}, serving: make(chan error, 2)}
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	o.cancel = cancel
 	if err := o.start(ctx, running); err != nil {
@@ -85,6 +94,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Nodes == 0 {
 		c.Nodes = 1
+	}
+	if c.Heartbeat == 0 {
+		c.Heartbeat = 10 * time.Second
 	}
 	if c.Region == "" {
 		c.Region = api.GlobalRegion
@@ -126,7 +138,9 @@ func (o *Orchestrator) start(ctx, running context.Context) error {
 // openStores opens the state first: its lock keeps a second process out.
 func (o *Orchestrator) openStores() error {
 	o.planner = decide.NewPlanner(clock())
-	o.loop = newLoop(loopConfig{log: o.conf.Log, Planner: o.planner, runners: o.runners})
+	o.loop = newLoop(loopConfig{
+		log: o.conf.Log, Planner: o.planner, runners: o.runners, heartbeat: o.conf.Heartbeat, node: o.describeAgain,
+	})
 	dir := filepath.Join(o.conf.DataDir, "server")
 	seal, err := loadSeal(dir)
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"github.com/hashicorp/go-memdb"
 	"github.com/hashicorp/nomad/api"
 
+	"ostro/orchestrator/decide"
+	"ostro/orchestrator/reconcile"
 	"ostro/orchestrator/state"
 )
 
@@ -80,6 +82,18 @@ func (s *server) nodeAllocs(r *request) (any, error) {
 	return answer{value: whole, index: index}, nil
 }
 
+// changeNode applies a change to the node that the path names. The evaluations
+// that follow are part of the same write.
+func (s *server) changeNode(r *request, change func(tx *state.Txn, node *api.Node) error) (uint64, error) {
+	return s.Store.Update(func(tx *state.Txn) error {
+		node := tx.Node(nil, r.id())
+		if node == nil {
+			return textError("node not found")
+		}
+		return change(tx, node)
+	})
+}
+
 // setEligibility lets a node take new allocations, or not. (Nomad.)
 func (s *server) setEligibility(r *request) (any, error) {
 	req := api.NodeUpdateEligibilityRequest{}
@@ -92,44 +106,80 @@ func (s *server) setEligibility(r *request) (any, error) {
 		return nil, fmt.Errorf("invalid scheduling eligibility %q", req.Eligibility)
 	}
 	reply := api.NodeEligibilityUpdateResponse{EvalIDs: []string{}}
-	index, err := s.Store.Update(func(tx *state.Txn) error {
-		old := tx.Node(nil, r.id())
-		if old == nil {
-			return textError("node not found")
-		}
-		if old.DrainStrategy != nil && req.Eligibility == api.NodeSchedulingEligible {
+	index, err := s.changeNode(r, func(tx *state.Txn, node *api.Node) error {
+		if node.DrainStrategy != nil && req.Eligibility == api.NodeSchedulingEligible {
 			return textError("can not set node's scheduling eligibility to eligible while it is draining")
 		}
-		reply.NodeModifyIndex = tx.Index
-		if old.SchedulingEligibility == req.Eligibility {
-			reply.NodeModifyIndex = old.ModifyIndex
+		reply.NodeModifyIndex = node.ModifyIndex
+		if node.SchedulingEligibility == req.Eligibility {
 			return nil
 		}
-		node := *old
-		node.SchedulingEligibility = req.Eligibility
-		node.Events = append(slices.Clone(old.Events), &api.NodeEvent{
-			Message:   "Node marked as " + req.Eligibility + " for scheduling",
-			Subsystem: "Cluster", Timestamp: s.Clock.Now(), CreateIndex: tx.Index,
-		})
-		tx.PutNode(&node)
+		changed := reconcile.NodeEligibility(node, req.Eligibility, s.Clock.Now())
+		tx.PutNode(changed)
+		reply.NodeModifyIndex = tx.Index
 		if req.Eligibility == api.NodeSchedulingEligible {
-			reply.EvalIDs, reply.EvalCreateIndex = s.evalSystemJobs(tx), tx.Index
+			reply.EvalIDs, reply.EvalCreateIndex = s.Clock.NodeEvals(tx, changed, decide.TriggerNodeUpdate), tx.Index
 		}
 		return nil
 	})
 	return answer{value: reply, index: index}, err
 }
 
-// evalSystemJobs asks for a decision about each job that wants to run on every
-// node.
-func (s *server) evalSystemJobs(tx *state.Txn) []string {
-	ids := []string{}
-	for _, job := range tx.Jobs(nil, api.AllNamespacesNamespace, "") {
-		if *job.Type == api.JobTypeSystem && !*job.Stop {
-			eval := s.newEval(tx, *job.Namespace, *job.ID, triggerNodeUpdate)
-			tx.PutEval(eval)
-			ids = append(ids, eval.ID)
-		}
+// drainReply is the answer to a change of a node's drain. (Nomad.)
+type drainReply struct {
+	NodeModifyIndex, EvalCreateIndex, Index uint64
+	EvalIDs                                 []string
+}
+
+// setDrain begins, changes or ends the drain of a node. What leaves the node is
+// decided by the loop. (Nomad: S5.)
+func (s *server) setDrain(r *request) (any, error) {
+	req := api.NodeUpdateDrainRequest{}
+	if err := decode(r, &req); err != nil {
+		return nil, err
 	}
-	return ids
+	reply := drainReply{EvalIDs: []string{}}
+	index, err := s.changeNode(r, func(tx *state.Txn, node *api.Node) error {
+		changed := reconcile.SetDrain(node, req.DrainSpec, req.MarkEligible, req.Meta, s.Clock.Now())
+		tx.PutNode(changed)
+		reply.NodeModifyIndex, reply.Index = tx.Index, tx.Index
+		if reconcile.Ready(changed) && !reconcile.Ready(node) {
+			reply.EvalIDs, reply.EvalCreateIndex = s.Clock.NodeEvals(tx, changed, decide.TriggerNodeUpdate), tx.Index
+		}
+		return nil
+	})
+	return answer{value: reply, index: index}, err
+}
+
+// nodeReply is the answer of what makes evaluations for a node. (Nomad.)
+type nodeReply struct {
+	EvalIDs                                 []string
+	EvalCreateIndex, NodeModifyIndex, Index uint64
+	HeartbeatTTL                            int64
+}
+
+// purgeNode forgets a node: what it runs is lost. One that is alive comes back
+// with its next heartbeat. (Nomad.)
+func (s *server) purgeNode(r *request) (any, error) {
+	reply := nodeReply{}
+	index, err := s.changeNode(r, func(tx *state.Txn, node *api.Node) error {
+		tx.DeleteNode(node)
+		reply.EvalIDs = s.Clock.NodeEvals(tx, node, decide.TriggerNodeUpdate)
+		reply.NodeModifyIndex, reply.EvalCreateIndex, reply.Index = tx.Index, tx.Index, tx.Index
+		return nil
+	})
+	return answer{value: reply, index: index}, err
+}
+
+// evaluateNode asks for decisions about the jobs of a node. (Nomad.)
+func (s *server) evaluateNode(r *request) (any, error) {
+	reply := nodeReply{}
+	index, err := s.changeNode(r, func(tx *state.Txn, node *api.Node) error {
+		reply.EvalIDs = s.Clock.NodeEvals(tx, node, decide.TriggerNodeUpdate)
+		if len(reply.EvalIDs) > 0 {
+			reply.EvalCreateIndex, reply.Index = tx.Index, tx.Index
+		}
+		return nil
+	})
+	return answer{value: reply, index: index}, err
 }

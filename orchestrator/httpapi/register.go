@@ -17,7 +17,6 @@ const (
 	triggerDeregister = "job-deregister"
 	triggerScaling    = "job-scaling"
 	triggerAllocStop  = "alloc-stop"
-	triggerNodeUpdate = "node-update"
 )
 
 // maxPriority is the greatest priority of a job or an evaluation. (Nomad.)

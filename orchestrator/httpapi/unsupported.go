@@ -15,7 +15,6 @@ func unsupportedRoutes() map[string]route {
 	routes := map[string]route{}
 	for what, paths := range map[string][]string{
 		"a job action":            {"/v1/job/{id}/action"},
-		"a node drain":            {"/v1/node/{id}/drain", "/v1/node/{id}/purge", "/v1/node/{id}/evaluate"},
 		"node metadata":           {"/v1/client/metadata"},
 		"exec into an allocation": {"/v1/client/allocation/{id}/exec"},
 		"the event stream":        {"/v1/event/stream"},

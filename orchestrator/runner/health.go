@@ -14,7 +14,7 @@ type healthWatch struct {
 	policy       healthPolicy
 }
 
-// healthPolicy is what a group's update block says of health.
+// healthPolicy is what a group's update block says of health; outside of deployments, its migrate block.
 type healthPolicy struct {
 	minHealthyTime  time.Duration
 	healthyDeadline time.Duration
@@ -94,19 +94,38 @@ func whyUnhealthy(t taskHealth, p healthPolicy, deadline time.Time) string {
 	return ""
 }
 
+// migratePolicyOf returns how the health of an allocation is judged that is in no deployment, so that a drain knows when
+// it may go on. ok is false where nobody asks. (Nomad: services alone migrate.)
+func migratePolicyOf(group *api.TaskGroup) (p healthPolicy, ok bool) {
+	m := group.Migrate
+	if m == nil {
+		return p, false
+	}
+	return healthPolicy{
+		minHealthyTime: derefOr(m.MinHealthyTime, 10*time.Second), healthyDeadline: derefOr(m.HealthyDeadline, 5*time.Minute),
+		checks: derefOr(m.HealthCheck, "checks") == "checks",
+	}, true
+}
+
 // never is how long the loop sleeps when nothing follows from the time.
 const never = 24 * time.Hour
 
-// judge watches the health of an allocation in a deployment, and writes the verdict down once. It returns when to look
-// again. The caller holds mu.
+// judge watches the health of an allocation, and writes the verdict down once for each of its deployments. It returns
+// when to look again. The caller holds mu.
 func (a *alloc) judge(group []member, now time.Time) time.Duration {
 	id := a.want.DeploymentID
 	spec := a.group()
-	if id == "" || spec == nil || a.health.DeploymentID == id && a.health.Healthy != nil {
+	if spec == nil || a.health.DeploymentID == id && a.health.Healthy != nil {
 		return never
 	}
 	if a.watch == nil || a.watch.deploymentID != id {
-		p := healthPolicyOf(spec)
+		p, ok := healthPolicyOf(spec), true
+		if id == "" {
+			p, ok = migratePolicyOf(spec)
+		}
+		if !ok {
+			return never
+		}
 		a.watch = &healthWatch{deploymentID: id, policy: p, deadline: now.Add(p.healthyDeadline)}
 	}
 	if s := a.want.DeploymentStatus; s != nil && s.Healthy != nil && a.health.DeploymentID != id {
@@ -169,7 +188,7 @@ func (a *alloc) stopping() bool {
 // setVerdict writes the verdict down and tells the tasks at fault. The caller holds mu.
 func (a *alloc) setVerdict(tasks []taskHealth, isHealthy bool, now time.Time) {
 	a.health = savedHealth{DeploymentID: a.watch.deploymentID, Healthy: &isHealthy, Timestamp: now.UTC()}
-	if !isHealthy {
+	if !isHealthy && a.watch.deploymentID != "" {
 		for _, t := range tasks {
 			why := whyUnhealthy(t, a.watch.policy, a.watch.deadline)
 			if why == "" && a.watch.policy.checks {

@@ -1,6 +1,8 @@
 package state
 
 import (
+	"slices"
+
 	"github.com/hashicorp/nomad/api"
 )
 
@@ -62,12 +64,24 @@ func (tx *Txn) PutNode(node *api.Node) {
 	node.CreateIndex, node.ModifyIndex = tx.Index, tx.Index
 	if old := tx.Node(nil, node.ID); old != nil {
 		node.CreateIndex = old.CreateIndex
+		stampEvent(node, old, tx.Index)
 	}
 	tx.insert(tableNodes, node)
 	if node.NodePool != "" && tx.NodePool(nil, node.NodePool) == nil {
 		tx.PutNodePool(&api.NodePool{Name: node.NodePool})
 	}
 }
+
+// stampEvent gives a node's new event the index of its write.
+func stampEvent(node, old *api.Node, index uint64) {
+	n := len(node.Events)
+	if n > 0 && node.Events[n-1].CreateIndex == 0 && !slices.Contains(old.Events, node.Events[n-1]) {
+		node.Events[n-1].CreateIndex = index
+	}
+}
+
+// DeleteNode forgets a node.
+func (tx *Txn) DeleteNode(node *api.Node) { tx.delete(tableNodes, node) }
 
 // PutAlloc stores what the evaluation loop decided about an allocation and
 // stamps its indexes. It takes ownership of the allocation, not of its job,
