@@ -81,17 +81,14 @@ func Launched(snap *state.Snapshot, job *api.Job, at time.Time) bool {
 	return snap.Job(nil, *job.Namespace, childID(job, at)) != nil
 }
 
-// Launch stores the child that a periodic job has at a time, and the evaluation
-// of it. A second launch of the same second evaluates the same child again.
+// Launch stores the child that a periodic job has at a time, for which it was
+// not launched yet, and the evaluation of it.
 func (c Clock) Launch(tx *state.Txn, job *api.Job, at time.Time) *api.Evaluation {
-	id := childID(job, at)
-	if !Launched(&tx.Snapshot, job, at) {
-		child := c.child(job, id)
-		child.Periodic = nil
-		tx.PutChild(child, c.NewID)
-	}
+	child := c.child(job, childID(job, at))
+	child.Periodic = nil
+	tx.PutChild(child, c.NewID)
 	tx.PutLaunch(*job.Namespace, *job.ID, at)
-	eval := c.NewEval(tx, *job.Namespace, id, triggerPeriodic)
+	eval := c.NewEval(tx, *job.Namespace, *child.ID, triggerPeriodic)
 	tx.PutEval(eval)
 	return eval
 }

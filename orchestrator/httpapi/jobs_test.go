@@ -168,26 +168,6 @@ func TestRevertAndStable(t *testing.T) {
 	}
 }
 
-func TestScale(t *testing.T) {
-	client, c := newAgent(t)
-	register(t, client, testJob("web"))
-	reply, _, err := client.Jobs().Scale("web", "g", new(4), "more", false, nil, nil)
-	if err != nil || reply.EvalID == "" {
-		t.Fatalf("got %+v, %v", reply, err)
-	}
-	status, _, err := client.Jobs().ScaleStatus("web", nil)
-	if err != nil || status.TaskGroups["g"].Desired != 4 {
-		t.Errorf("got %+v, %v", status, err)
-	}
-	_, _, err = client.Jobs().Scale("web", "other", new(4), "", false, nil, nil)
-	refused(t, err, 400, `task group "other" specified for scaling does not exist in job`)
-	update(t, c, func(tx *state.Txn) {
-		tx.PutDeployment(&api.Deployment{ID: "00000000-0000-0000-0000-00000000000d", Namespace: "default", JobID: "web", Status: "running"})
-	})
-	_, _, err = client.Jobs().Scale("web", "g", new(5), "", false, nil, nil)
-	refused(t, err, 400, "job scaling blocked due to active deployment")
-}
-
 func TestEvaluate(t *testing.T) {
 	client, _ := newAgent(t)
 	register(t, client, testJob("web"))

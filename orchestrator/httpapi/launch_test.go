@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -128,17 +129,17 @@ func TestForcedLaunch(t *testing.T) {
 	job := batchJob("tick")
 	job.Periodic = &api.PeriodicConfig{Specs: []string{"0 0 1 1 *"}, ProhibitOverlap: new(true)}
 	register(t, client, job)
-	for range 2 {
+	for i := range 2 {
 		id, _, err := client.Jobs().PeriodicForce("tick", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		eval, _, err := client.Evaluations().Info(id, nil)
-		if err != nil || eval.TriggeredBy != "periodic-job" || eval.JobID != "tick/periodic-1700000000" {
+		if err != nil || eval.TriggeredBy != "periodic-job" || eval.JobID != fmt.Sprint("tick/periodic-", 1700000000+i) {
 			t.Errorf("got %+v, %v", eval, err)
 		}
 	}
-	if at := c.Store.Snapshot().LastLaunch(nil, "default", "tick"); at.Unix() != 1700000000 {
+	if at := c.Store.Snapshot().LastLaunch(nil, "default", "tick"); at.Unix() != 1700000001 {
 		t.Errorf("the last launch was at %v", at)
 	}
 	plan, _, err := client.Jobs().Plan(job, false, nil)

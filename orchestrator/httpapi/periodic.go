@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"fmt"
+	"time"
 
 	"ostro/orchestrator/decide"
 	"ostro/orchestrator/state"
@@ -28,7 +29,11 @@ func (s *server) forceLaunch(r *request) (any, error) {
 		case !decide.Launches(job):
 			return fmt.Errorf("force launch for job %q failed: can't force run non-tracked job %q (%s)", r.id(), r.id(), r.namespace)
 		}
-		eval := s.Clock.Launch(tx, job, s.Clock.Now())
+		at := s.Clock.Now()
+		for decide.Launched(&tx.Snapshot, job, at) {
+			at = at.Add(time.Second) // Each launch has a child of its own.
+		}
+		eval := s.Clock.Launch(tx, job, at)
 		reply = forceReply{EvalID: eval.ID, EvalCreateIndex: eval.CreateIndex, Index: eval.CreateIndex}
 		return nil
 	})

@@ -1,9 +1,8 @@
 package httpapi
 
 import (
-	"fmt"
 	"net/http"
-	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/nomad/api"
@@ -55,6 +54,9 @@ func (s *server) register(r *request, wantID string) (any, error) {
 	if err := checkJobRequest(req.Job, wantID); err != nil {
 		return nil, err
 	}
+	if kind := req.Job.Type; kind != nil && *kind == api.JobTypeSystem && slices.ContainsFunc(req.Job.TaskGroups, scales) {
+		return nil, badRequest("Task groups with job type system do not support scaling blocks")
+	}
 	if p := req.EvalPriority; p != 0 && (p < 1 || p > maxPriority) {
 		return nil, badRequest(badEvalPriority)
 	}
@@ -93,52 +95,6 @@ func checkJobRequest(job *api.Job, wantID string) error {
 		return badRequest("Job ID does not match name")
 	}
 	return refuseNulls(job)
-}
-
-// refuseNulls refuses a job with a null where a block is expected in a list:
-// everything after this takes every block for granted.
-func refuseNulls(job *api.Job) error {
-	if path := nullElement(reflect.ValueOf(job)); path != "" {
-		return badRequest("Job%s must not be null", strings.TrimSpace(path))
-	}
-	return nil
-}
-
-// nullElement gives the path of the first null in a list or map of blocks, or
-// nothing.
-func nullElement(v reflect.Value) string {
-	switch v.Kind() {
-	case reflect.Pointer:
-		if !v.IsNil() {
-			return nullElement(v.Elem())
-		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			if path := nullElement(v.Field(i)); path != "" {
-				return "." + v.Type().Field(i).Name + path
-			}
-		}
-	case reflect.Slice:
-		for i := range v.Len() {
-			if path := nullIn(v.Index(i)); path != "" {
-				return fmt.Sprintf("[%d]%s", i, path)
-			}
-		}
-	case reflect.Map:
-		for _, key := range v.MapKeys() {
-			if path := nullIn(v.MapIndex(key)); path != "" {
-				return fmt.Sprintf("[%v]%s", key, path)
-			}
-		}
-	}
-	return ""
-}
-
-func nullIn(v reflect.Value) string {
-	if v.Kind() == reflect.Pointer && v.IsNil() {
-		return " "
-	}
-	return nullElement(v)
 }
 
 // putJob stores the job of a request within a write. The evaluation is nil for

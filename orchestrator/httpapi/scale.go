@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/go-memdb"
 	"github.com/hashicorp/nomad/api"
 
+	"ostro/orchestrator/reconcile"
 	"ostro/orchestrator/state"
 )
 
@@ -17,21 +18,24 @@ func (s *server) scaleStatus(r *request) (any, error) {
 			return nil, 0
 		}
 		allocs := snap.AllocsByJob(watch, r.namespace, r.id())
-		index := listIndex(snap, "allocs", allocs, func(a *api.Allocation) uint64 { return a.ModifyIndex })
-		return scaleOf(job, allocs), max(index, *job.ModifyIndex)
+		events, index := snap.ScalingEvents(watch, r.namespace, r.id())
+		for _, a := range allocs {
+			index = max(index, a.ModifyIndex)
+		}
+		return scaleOf(job, allocs, events), max(index, *job.ModifyIndex)
 	})
 	return answer{value: status, index: index}, err
 }
 
-func scaleOf(job *api.Job, allocs []*api.Allocation) *api.JobScaleStatusResponse {
+func scaleOf(job *api.Job, allocs []*api.Allocation, events map[string][]api.ScalingEvent) *api.JobScaleStatusResponse {
 	status := &api.JobScaleStatusResponse{
 		JobID: *job.ID, Namespace: *job.Namespace, JobCreateIndex: *job.CreateIndex, JobModifyIndex: *job.ModifyIndex,
 		JobStopped: *job.Stop, TaskGroups: map[string]api.TaskGroupScaleStatus{},
 	}
 	for _, group := range job.TaskGroups {
-		counts := api.TaskGroupScaleStatus{Desired: *group.Count, Events: []api.ScalingEvent{}}
+		counts := api.TaskGroupScaleStatus{Desired: *group.Count, Events: events[*group.Name]}
 		for _, a := range allocs {
-			if a.TaskGroup == *group.Name && a.DesiredStatus == api.AllocDesiredStatusRun {
+			if a.TaskGroup == *group.Name {
 				countScale(&counts, a)
 			}
 		}
@@ -40,98 +44,127 @@ func scaleOf(job *api.Job, allocs []*api.Allocation) *api.JobScaleStatusResponse
 	return status
 }
 
+// countScale counts an allocation that runs and is no canary. (Nomad.)
 func countScale(counts *api.TaskGroupScaleStatus, a *api.Allocation) {
-	if a.ClientTerminalStatus() {
+	health := a.DeploymentStatus
+	if reconcile.Terminal(a) || health != nil && health.Canary {
 		return
 	}
 	counts.Placed++
 	if a.ClientStatus == api.AllocClientStatusRunning {
 		counts.Running++
 	}
-	if a.DeploymentStatus == nil || a.DeploymentStatus.Healthy == nil {
+	if health == nil || health.Healthy == nil {
 		return
 	}
-	if *a.DeploymentStatus.Healthy {
+	if *health.Healthy {
 		counts.Healthy++
 	} else {
 		counts.Unhealthy++
 	}
 }
 
-// scaleJob sets the count of a group, as a new version. (Nomad: R12.)
+// scaleJob sets the count of a group, as a new version, and remembers it as a
+// scaling event; an event without a count, or of an error, is only remembered.
+// (Nomad: R12.)
 func (s *server) scaleJob(r *request) (any, error) {
 	req := api.ScalingRequest{}
 	if err := decode(r, &req); err != nil {
 		return nil, err
 	}
-	name := req.Target["Group"]
-	switch {
-	case req.Target["Job"] != "" && req.Target["Job"] != r.id():
-		return nil, badRequest("job ID in payload did not match URL")
-	case name == "":
-		return nil, badRequest("missing task group name for scaling action")
-	case req.Error && req.Count != nil:
-		return nil, badRequest("scaling action should not contain count if error is true")
-	case req.Count != nil && *req.Count < 0:
-		return nil, badRequest("scaling action count can't be negative")
+	if err := checkScaleRequest(r, req); err != nil {
+		return nil, err
 	}
-	reply := api.JobRegisterResponse{}
+	reply := registerReply{KnownLeader: true}
 	index, err := s.Store.Update(func(tx *state.Txn) error {
-		job, err := scaled(tx, r, req)
-		if err != nil || job == nil {
-			return err
-		}
-		stored, err := tx.RegisterJob(state.Registration{Job: job, EnforceIndex: req.JobModifyIndex != 0, JobModifyIndex: req.JobModifyIndex})
+		old, group, err := scaledGroup(tx, r, req)
 		if err != nil {
 			return err
 		}
-		eval := s.newEval(tx, r.namespace, r.id(), triggerScaling)
-		tx.PutEval(eval)
-		reply.JobModifyIndex, reply.EvalID, reply.EvalCreateIndex = *stored.JobModifyIndex, eval.ID, eval.CreateIndex
+		reply.JobModifyIndex = *old.ModifyIndex
+		event := api.ScalingEvent{
+			Count: req.Count, PreviousCount: int64(*old.TaskGroups[group].Count), Error: req.Error,
+			Message: req.Message, Meta: req.Meta, Time: uint64(s.Clock.Now().UnixNano()),
+		}
+		if req.Count != nil {
+			job, err := s.scale(tx, old, group, int(*req.Count))
+			if err != nil {
+				return err
+			}
+			reply.JobModifyIndex = *job.JobModifyIndex
+			if !job.IsPeriodic() && !job.IsParameterized() {
+				eval := s.newEval(tx, r.namespace, r.id(), triggerScaling)
+				tx.PutEval(eval)
+				reply.asked(eval)
+				event.EvalID = &eval.ID
+			}
+		}
+		tx.PutScalingEvent(r.namespace, r.id(), *old.TaskGroups[group].Name, event)
 		return nil
 	})
+	reply.Index = index
 	return answer{value: reply, index: index}, err
 }
 
-// scaled is a copy of the job with the count of the request, or nil where the
-// request changes nothing.
-func scaled(tx *state.Txn, r *request, req api.ScalingRequest) (*api.Job, error) {
-	old := tx.Job(nil, r.namespace, r.id())
-	if old == nil {
-		return nil, fail(http.StatusNotFound, "job %q not found", r.id())
+// checkScaleRequest refuses what is no request to scale. (Nomad: the texts.)
+func checkScaleRequest(r *request, req api.ScalingRequest) error {
+	namespace := req.Target["Namespace"]
+	switch {
+	case req.Target["Job"] != "" && req.Target["Job"] != r.id():
+		return badRequest("job ID in payload did not match URL")
+	case namespace != "" && namespace != r.namespace:
+		return badRequest("namespace in payload did not match header")
+	case req.Target["Group"] == "":
+		return badRequest("missing task group name for scaling action")
+	case req.Count != nil && *req.Count < 0:
+		return badRequest("scaling action count can't be negative")
+	case req.Count != nil && req.Error:
+		return badRequest("scaling action should not contain count if error is true")
 	}
-	i := slices.IndexFunc(old.TaskGroups, func(g *api.TaskGroup) bool { return *g.Name == req.Target["Group"] })
+	return nil
+}
+
+// scaledGroup finds the group of a request, and refuses the count that it may
+// not have. (Nomad: the texts.)
+func scaledGroup(tx *state.Txn, r *request, req api.ScalingRequest) (*api.Job, int, error) {
+	job := tx.Job(nil, r.namespace, r.id())
+	if job == nil {
+		return nil, 0, fail(http.StatusNotFound, "job %q not found", r.id())
+	}
+	if req.Count != nil && *job.Type == api.JobTypeSystem && *req.Count > 1 {
+		return nil, 0, badRequest(`jobs of type "system" can only be scaled between 0 and 1`)
+	}
+	i := slices.IndexFunc(job.TaskGroups, func(g *api.TaskGroup) bool { return *g.Name == req.Target["Group"] })
 	if i < 0 {
-		return nil, badRequest("task group %q specified for scaling does not exist in job", req.Target["Group"])
-	}
-	if d := tx.LatestDeployment(nil, r.namespace, r.id()); d != nil && state.Active(d) && !req.Error {
-		return nil, badRequest("job scaling blocked due to active deployment")
+		return nil, 0, badRequest("task group %q specified for scaling does not exist in job", req.Target["Group"])
 	}
 	if req.Count == nil {
-		return nil, nil
+		return job, i, nil
 	}
+	if p := job.TaskGroups[i].Scaling; p != nil {
+		if p.Min != nil && *req.Count < *p.Min {
+			return nil, 0, badRequest("group count was less than scaling policy minimum: %d < %d", *req.Count, *p.Min)
+		}
+		if p.Max != nil && *req.Count > *p.Max {
+			return nil, 0, badRequest("group count was greater than scaling policy maximum: %d > %d", *req.Count, *p.Max)
+		}
+	}
+	if d := tx.LatestDeployment(nil, r.namespace, r.id()); d != nil && state.Active(d) && d.JobCreateIndex == *job.CreateIndex {
+		return nil, 0, badRequest("job scaling blocked due to active deployment")
+	}
+	if req.JobModifyIndex > 0 {
+		return job, i, state.Registration{EnforceIndex: true, JobModifyIndex: req.JobModifyIndex}.Check(job)
+	}
+	return job, i, nil
+}
+
+// scale stores a copy of a job with another count of one group. It keeps its
+// source. (Nomad.)
+func (s *server) scale(tx *state.Txn, old *api.Job, i, count int) (*api.Job, error) {
 	job, group := *old, *old.TaskGroups[i]
-	count := int(*req.Count)
-	if err := checkScale(&job, &group, count); err != nil {
-		return nil, err
-	}
+	job.SubmitTime = new(s.Clock.Now().UnixNano())
 	group.Count = &count
 	job.TaskGroups = slices.Clone(old.TaskGroups)
 	job.TaskGroups[i] = &group
-	return &job, nil
-}
-
-func checkScale(job *api.Job, group *api.TaskGroup, count int) error {
-	if *job.Type == api.JobTypeSystem && count > 1 {
-		return badRequest("cannot scale system jobs to a count greater than 1")
-	}
-	if p := group.Scaling; p != nil {
-		if p.Max != nil && int64(count) > *p.Max {
-			return badRequest("group count was greater than scaling policy maximum: %d > %d", count, *p.Max)
-		}
-		if p.Min != nil && int64(count) < *p.Min {
-			return badRequest("group count was less than scaling policy minimum: %d < %d", count, *p.Min)
-		}
-	}
-	return nil
+	return tx.RegisterJob(state.Registration{Job: &job, Submission: tx.Submission(nil, *old.Namespace, *old.ID, *old.Version)})
 }
