@@ -17,6 +17,7 @@ import (
 	"ostro/orchestrator/blob"
 	"ostro/orchestrator/decide"
 	"ostro/orchestrator/driver"
+	"ostro/orchestrator/events"
 	"ostro/orchestrator/httpapi"
 	"ostro/orchestrator/runner"
 	"ostro/orchestrator/state"
@@ -62,6 +63,7 @@ type Orchestrator struct {
 	found   *api.Node
 	planner *decide.Planner
 	loop    *loop
+	events  events.Broker
 
 	api, s3     *http.Server
 	addr        string
@@ -169,6 +171,7 @@ func (o *Orchestrator) openStores() error {
 // committed tells of a write those that follow every one.
 func (o *Orchestrator) committed(index uint64, changes state.Changes) {
 	o.planner.Committed(index, changes)
+	o.events.Publish(index, changes)
 	o.loop.committed(index, changes)
 }
 
@@ -187,7 +190,7 @@ func (o *Orchestrator) serveBlobs() error {
 
 func (o *Orchestrator) handler() http.Handler {
 	return httpapi.New(httpapi.Config{
-		Store: o.store, Runner: func(nodeID string) *runner.Runner { return o.runners[nodeID] },
+		Store: o.store, Events: &o.events, Runner: func(nodeID string) *runner.Runner { return o.runners[nodeID] },
 		Region: o.conf.Region, Datacenter: o.conf.Datacenter, Version: o.conf.Version, Address: o.addr,
 		Token: o.conf.Token, Clock: clock(), Planner: o.planner, Log: o.conf.Log,
 	})

@@ -100,7 +100,8 @@ func TestErrorsAreNomads(t *testing.T) {
 		{"GET", "/v1/agent/health", "", 200, `{"client":{"message":"ok","ok":true},"server":{"message":"ok","ok":true}}`},
 		{"GET", "/v1/quotas", "", 501, "Nomad Enterprise only endpoint"},
 		{"GET", "/v1/operator/license", "", 204, ""},
-		{"GET", "/v1/event/stream", "", 501, "the event stream is not supported by this agent"},
+		{"GET", "/v1/event/stream?topic=a:b:c", "", 400, "Invalid topic query: error parsing topics: Invalid key value pair for topic, topic: a:b:c"},
+		{"GET", "/v1/event/stream?index=abc", "", 400, `Unable to parse index: strconv.Atoi: parsing "abc": invalid syntax`},
 	} {
 		t.Run(c.method+" "+c.path, func(t *testing.T) {
 			status, text, _ := do(t, client.Address(), c.method, c.path, c.body, nil)

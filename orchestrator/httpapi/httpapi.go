@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"ostro/orchestrator/decide"
+	"ostro/orchestrator/events"
 	"ostro/orchestrator/runner"
 	"ostro/orchestrator/state"
 )
@@ -14,6 +15,8 @@ import (
 type Config struct {
 	// Store holds the state.
 	Store *state.Store
+	// Events keeps what the store's last writes changed.
+	Events *events.Broker
 	// Runner gives the runner of a node, or nil for a node that is not ours.
 	Runner func(nodeID string) *runner.Runner
 	// Region, Datacenter and Version are what the agent says of itself.

@@ -59,7 +59,7 @@ func (s *server) parse(r *http.Request) (*request, error) {
 	}
 	if index := q.Get("index"); index != "" {
 		if req.index, err = strconv.ParseUint(index, 10, 64); err != nil {
-			return nil, badRequest("Invalid index")
+			return nil, indexError(r.URL.Path, index)
 		}
 	}
 	if n := q.Get("per_page"); n != "" {
@@ -70,6 +70,14 @@ func (s *server) parse(r *http.Request) (*request, error) {
 		req.perPage = int(perPage)
 	}
 	return req, nil
+}
+
+// indexError refuses what is no index. (Nomad: the texts.)
+func indexError(path, text string) error {
+	if _, err := strconv.Atoi(text); err != nil && path == "/v1/event/stream" {
+		return badRequest("Unable to parse index: %v", err)
+	}
+	return badRequest("Invalid index")
 }
 
 // flag reads a boolean parameter; absent is false.

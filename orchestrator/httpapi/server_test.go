@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/nomad/api"
 
 	"ostro/orchestrator/decide"
+	"ostro/orchestrator/events"
 	"ostro/orchestrator/runner"
 	"ostro/orchestrator/state"
 )
@@ -76,7 +77,8 @@ func refused(t *testing.T, err error, status int, text string) {
 // testConfig is an agent without nodes, whose IDs count up.
 func testConfig(t *testing.T) Config {
 	t.Helper()
-	store, err := state.Open(state.Config{})
+	broker := &events.Broker{}
+	store, err := state.Open(state.Config{Committed: broker.Publish})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +89,7 @@ func testConfig(t *testing.T) Config {
 		NewID: func() string { return fmt.Sprintf("00000000-0000-0000-0000-%012d", n.Add(1)) },
 	}
 	return Config{
-		Store: store, Runner: func(string) *runner.Runner { return nil },
+		Store: store, Events: broker, Runner: func(string) *runner.Runner { return nil },
 		Region: "global", Datacenter: "dc1", Version: "0.1.0", Address: "127.0.0.1:4646",
 		Clock: clock, Planner: decide.NewPlanner(clock),
 	}

@@ -19,6 +19,7 @@ func (s *server) tableRoutes() map[string]route {
 		"/v1/search/fuzzy":             {put: s.fuzzySearch},
 		"/v1/jobs/statuses":            {get: s.jobStatuses, put: s.jobStatuses},
 		"/v1/evaluations/count":        {get: s.countEvals},
+		"/v1/event/stream":             {get: s.eventStream},
 		"/v1/vars":                     {get: s.listVariables},
 		"/v1/var/{path...}":            {get: s.readVariable, put: s.writeVariable, delete: s.deleteVariable},
 	}

@@ -83,3 +83,16 @@ func (tx *Txn) DeleteNodePool(name string) {
 		tx.delete(tablePools, (*poolRow)(old))
 	}
 }
+
+// PoolOf is the node pool that a row of [Changes] is, or nil.
+func PoolOf(row any) *api.NodePool {
+	pool, ok := row.(*poolRow)
+	if !ok {
+		return nil
+	}
+	return (*api.NodePool)(pool)
+}
+
+// IsCurrent tells whether a row of a table, as [Changes] name it, is a thing
+// itself and not a kept version of one.
+func IsCurrent(table string) bool { return table != tableVersions && table != tableSpecs }
