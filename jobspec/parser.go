@@ -90,7 +90,8 @@ func parseText(filename string, text []byte) (*hcl.File, hcl.Diagnostics) {
 	if diags := checkShape(filename, text, hcl.InitialPos, hclsyntax.LexConfig); diags.HasErrors() {
 		return nil, diags
 	}
-	return hclsyntax.ParseConfig(text, filename, hcl.InitialPos)
+	file, diags := hclsyntax.ParseConfig(text, filename, hcl.InitialPos)
+	return file, unclosed(filename, text, diags)
 }
 
 // job decodes and normalises the job block.

@@ -88,6 +88,7 @@ func validateCommand(t *terminal) *cli.Command {
 			}
 			defer p.close()
 			var failures []error
+			var valid []*rendered
 			for _, job := range p.jobs {
 				r, err := p.parse(c.Context, job)
 				if err != nil {
@@ -96,9 +97,13 @@ func validateCommand(t *terminal) *cli.Command {
 					continue
 				}
 				t.diagnostics(append(r.warnings, r.lints...), r.sources)
+				valid = append(valid, r)
 				if err := p.reportValid(c, r); err != nil {
 					return err
 				}
+			}
+			if len(valid) == len(p.jobs) {
+				p.warnUnread(valid...)
 			}
 			if len(failures) > 0 {
 				return told{errors.Join(failures...)}

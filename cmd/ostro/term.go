@@ -198,8 +198,11 @@ type told struct{ error }
 
 func (e told) Unwrap() error { return e.error }
 
-// errorLevel is where what failed is logged.
-const errorLevel = slog.LevelError
+// Where what failed is logged, and what is likely a mistake.
+const (
+	errorLevel = slog.LevelError
+	warnLevel  = slog.LevelWarn
+)
 
 // hintError is an error with its next step.
 type hintError struct {
