@@ -196,6 +196,16 @@ func signalCommand(ts *testscript.TestScript, _ bool, args []string) {
 		target = "-" + target
 	}
 	ts.Check(ts.Exec("kill", "-"+args[0], "--", target))
+	if args[0] == "KILL" { // its connections last as long as it does
+		awaitTrue(ts, "the agent is dead", func() bool { return !runs(s.PID) })
+	}
+}
+
+// runs reports whether a process is more than an entry in the table of processes.
+func runs(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, state, found := strings.Cut(string(text), ") ")
+	return err == nil && found && state[0] != 'Z' && state[0] != 'X'
 }
 
 // tasks counts the processes whose command line ends with a text: tasks 1 TEXT.
