@@ -38,8 +38,9 @@ var packages = map[string]string{
 	"orchestrator/httpapi":   "orchestrator/state orchestrator/events orchestrator/reconcile orchestrator/decide orchestrator/runner orchestrator/jobdiff jobspec",
 	"orchestrator/jobdiff":   "",
 	"orchestrator/reconcile": "",
-	"orchestrator/runner":    "orchestrator/driver",
+	"orchestrator/runner":    "orchestrator/driver orchestrator/template",
 	"orchestrator/state":     "",
+	"orchestrator/template":  "",
 
 	"orchestrator/orchestratortest": "orchestrator orchestrator/*",
 

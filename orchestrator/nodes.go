@@ -97,7 +97,7 @@ func sharePorts(r *api.NodeResources, i, nodes int) {
 func (o *Orchestrator) startNode(ctx context.Context, node *api.Node, dir string) error {
 	r, err := runner.New(ctx, runner.Config{
 		Dir: dir, Node: node, Raw: o.raw,
-		Report: func(updates []runner.Update) { o.loop.report(node.ID, updates) }, Bucket: o.bucket, Log: o.conf.Log.With("node", node.Name),
+		Report: func(updates []runner.Update) { o.loop.report(node.ID, updates) }, Bucket: o.bucket, View: o.view, Log: o.conf.Log.With("node", node.Name),
 	})
 	if err != nil {
 		return fmt.Errorf("start the node %s: %w", node.Name, err)

@@ -48,3 +48,6 @@ func (*RawExec) ListBelow(context.Context, string) ([]string, error) { return ni
 
 // signalNames is empty: no signals are sent here.
 func signalNames() string { return "" }
+
+// SignalText is the signal itself: windows has none.
+func SignalText(name string) string { return name }

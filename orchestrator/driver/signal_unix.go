@@ -10,6 +10,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// SignalText is a signal in the words of the system: "hangup" for SIGHUP.
+func SignalText(name string) string {
+	signal, err := signalNumber(name)
+	if err != nil {
+		return name
+	}
+	return signal.String()
+}
+
 // signalNumber returns the signal of a name like "SIGHUP" or "hup". "" is SIGINT (Nomad: raw_exec's kill signal).
 func signalNumber(name string) (syscall.Signal, error) {
 	if name == "" {

@@ -29,7 +29,7 @@ func (r *Runner) Restart(ctx context.Context, allocID, task string, all bool) er
 		if !ok {
 			return refusal("Could not find task runner for task: " + task)
 		}
-		return t.restart(ctx, "User requested task to restart")
+		return t.restart(ctx, eventRestartSignal("User requested task to restart"), false)
 	}
 	if all {
 		a.mu.Lock()
@@ -42,7 +42,7 @@ func (r *Runner) Restart(ctx context.Context, allocID, task string, all bool) er
 	for _, name := range a.names {
 		t := a.tasks[name]
 		if a.state(t).State.State == stateRunning {
-			errs = append(errs, t.restart(ctx, "User requested running tasks to restart"))
+			errs = append(errs, t.restart(ctx, eventRestartSignal("User requested running tasks to restart"), false))
 		}
 	}
 	return errors.Join(errs...)
@@ -86,21 +86,22 @@ func (a *alloc) reviveTasks(ctx context.Context) {
 		t.newTurn()
 		a.mu.Unlock()
 		a.running.Go(func() {
-			if err := t.restart(ctx, reason); err != nil {
+			if err := t.restart(ctx, eventRestartSignal(reason), false); err != nil {
 				a.log.Info("a task is not restarted", "task", t.name, "reason", err)
 			}
 		})
 	}
 }
 
-func (t *task) restart(ctx context.Context, reason string) error {
+// restart ends the task's run and has it started again: at once, or when it counts as a failure by the restart policy.
+func (t *task) restart(ctx context.Context, why *api.TaskEvent, failure bool) error {
 	s := t.alloc.state(t)
 	if s.State.State != stateRunning || s.Run == "" {
 		return errNotRunning
 	}
 	t.alloc.change(t, func(s *savedTask) {
-		addEvent(s.State, eventRestartSignal(reason))
-		t.restarting = true
+		addEvent(s.State, why)
+		t.restarting, t.failing = !failure, failure
 	})
 	signal, timeout := t.killConfig()
 	return t.alloc.driver(s.Driver).Stop(ctx, s.Run, signal, timeout)

@@ -36,6 +36,11 @@ func eventSetupFailure(err error) *api.TaskEvent {
 	return failsTask(e)
 }
 
+// eventHookFailed tells that a step before the start of a task has failed.
+func eventHookFailed(step string, err error) *api.TaskEvent {
+	return eventMessage("Task hook failed", step+": "+err.Error())
+}
+
 func eventDownloading() *api.TaskEvent {
 	return newEvent(api.TaskDownloadingArtifacts, "Client is downloading artifacts")
 }
@@ -100,6 +105,13 @@ func eventRestartSignal(reason string) *api.TaskEvent {
 func eventSignaling(signal string) *api.TaskEvent {
 	e := newEvent(api.TaskSignaling, "Task being sent a signal")
 	e.Details["signal"] = signal
+	return e
+}
+
+// eventTemplateSignal is a signal that a changed template has brought about. Nomad names it in the words of the system.
+func eventTemplateSignal(signal string) *api.TaskEvent {
+	e := newEvent(api.TaskSignaling, "Template re-rendered")
+	e.TaskSignal, e.Details["task_signal"] = driver.SignalText(signal), driver.SignalText(signal)
 	return e
 }
 

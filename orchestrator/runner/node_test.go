@@ -35,11 +35,17 @@ type node struct {
 // newNode runs a Runner on dir, with a supervisor of its own. On cleanup everything is stopped.
 func newNode(t *testing.T, dir string) *node {
 	t.Helper()
+	return newNodeWith(t, dir, func(*Config) {})
+}
+
+// newNodeWith is newNode with a configuration that is changed first.
+func newNodeWith(t *testing.T, dir string, change func(*Config)) *node {
+	t.Helper()
 	raw, err := driver.NewRawExec(t.Context(), dir, []string{os.Args[0], "supervise"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := runNode(t, dir, raw)
+	n := runNode(t, dir, raw, change)
 	t.Cleanup(n.stop)
 	return n
 }
@@ -47,21 +53,23 @@ func newNode(t *testing.T, dir string) *node {
 // beside runs a Runner on dir whose tasks the supervisor of n looks after. It is stopped before n is.
 func (n *node) beside(dir string) *node {
 	n.t.Helper()
-	other := runNode(n.t, dir, n.raw)
+	other := runNode(n.t, dir, n.raw, func(*Config) {})
 	n.t.Cleanup(other.stopTasks)
 	return other
 }
 
-func runNode(t *testing.T, dir string, raw *driver.RawExec) *node {
+func runNode(t *testing.T, dir string, raw *driver.RawExec, change func(*Config)) *node {
 	t.Helper()
 	n := &node{t: t, raw: raw, latest: map[string]Update{}, changed: make(chan struct{}, 1)}
-	r, err := New(t.Context(), Config{
+	conf := Config{
 		Dir:    dir,
 		Node:   &api.Node{ID: "n1", Name: "node", Datacenter: "dc1", Attributes: map[string]string{"kernel.name": "linux"}},
 		Raw:    raw,
 		Report: n.report,
 		Log:    slog.New(slog.NewTextHandler(t.Output(), nil)),
-	})
+	}
+	change(&conf)
+	r, err := New(t.Context(), conf)
 	if err != nil {
 		t.Fatal(err)
 	}

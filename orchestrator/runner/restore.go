@@ -36,7 +36,7 @@ func newAlloc(r *Runner, want *api.Allocation, runs []string) *alloc {
 		return a
 	}
 	for _, spec := range group.Tasks {
-		t := &task{alloc: a, name: spec.Name, turn: make(chan struct{}), done: make(chan struct{})}
+		t := &task{alloc: a, name: spec.Name, turn: make(chan struct{}), done: make(chan struct{}), letGo: func() {}}
 		t.kill, t.end = context.WithCancel(context.Background())
 		if s := saved.Tasks[spec.Name]; s != nil && s.State != nil {
 			t.saved = *s

@@ -29,6 +29,9 @@ type Config struct {
 	// Bucket says whether a bucket of S3 is in the agent's own store, and how to get at it. May be nil.
 	Bucket func(bucket string) (S3Endpoint, bool)
 
+	// View returns the state as templates see it. Default: there is nothing.
+	View func() View
+
 	// MaxKillTimeout caps the kill_timeout of tasks. Default 30s (Nomad: max_kill_timeout).
 	MaxKillTimeout time.Duration
 
@@ -83,6 +86,9 @@ func New(ctx context.Context, c Config) (*Runner, error) {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.View == nil {
+		c.View = noView
 	}
 	if c.Node == nil {
 		c.Node = &api.Node{}

@@ -448,13 +448,13 @@ func TestEnvironment(t *testing.T) {
 
 func TestWhatCannotRunFails(t *testing.T) {
 	n := newNode(t, nodeDir(t))
-	templated := shellTask("web", "exec sleep 1000")
-	templated.Templates = []*api.Template{{EmbeddedTmpl: new("x")}}
+	vaulted := shellTask("web", "exec sleep 1000")
+	vaulted.Vault = &api.Vault{}
 	groupless := allocation("groupless", shellTask("web", "exec sleep 1000"))
 	groupless.TaskGroup = "other"
-	n.Sync([]*api.Allocation{allocation("templated", templated), groupless})
-	u := n.awaitStatus("templated", "failed")
-	if got := eventTexts(u); !slices.Contains(got, "web: Setup Failure: this node does not do template blocks") {
+	n.Sync([]*api.Allocation{allocation("vaulted", vaulted), groupless})
+	u := n.awaitStatus("vaulted", "failed")
+	if got := eventTexts(u); !slices.Contains(got, "web: Setup Failure: this node does not do vault blocks") {
 		t.Errorf("events %v", got)
 	}
 	if u := n.awaitStatus("groupless", "failed"); u.ClientDescription != "the job has no such task group" {

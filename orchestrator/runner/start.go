@@ -14,13 +14,11 @@ import (
 
 // start prepares and starts the task. Every error is in the task's events already.
 func (t *task) start(ctx context.Context) error {
-	alloc, group, spec := t.alloc.spec(t.name)
+	alloc, _, spec := t.alloc.spec(t.name)
 	if spec == nil {
 		return errors.New("the job has no such task any more")
 	}
-	dir := filepath.Join(t.alloc.dir, t.name)
-	env := newTaskEnv(alloc, group, spec, t.alloc.runner.conf.Node, t.alloc.dir)
-	if err := t.prepare(ctx, spec, env, dir); err != nil {
+	if err := t.prepare(ctx); err != nil {
 		return err
 	}
 	d, ok := t.alloc.runner.drivers[spec.Driver]
@@ -32,15 +30,10 @@ func (t *task) start(ctx context.Context) error {
 	if err != nil {
 		return t.fail(ctx, eventDriverFailure(err), driver.Recoverable(err))
 	}
-	config, _ := env.replaceAll(spec.Config).(map[string]any)
-	err = d.Start(ctx, driver.Task{
-		ID:     id,
-		Dir:    dir,
-		Config: config,
-		Env:    env.list(),
-		User:   env.replace(spec.User),
-		Logs:   logsOf(t.alloc.dir, spec),
-	})
+	run, err := t.driverTask(id)
+	if err == nil {
+		err = d.Start(ctx, run)
+	}
 	if err == nil {
 		err = ctx.Err() // let go of: the next agent finds out whether it has started
 	} else if undo(ctx, d, id) == nil {
@@ -53,11 +46,43 @@ func (t *task) start(ctx context.Context) error {
 	return err
 }
 
-// prepare makes the task's folder and fetches its artifacts.
-func (t *task) prepare(ctx context.Context, spec *api.Task, env taskEnv, dir string) error {
+// driverTask is the task as a driver starts it, with everything interpolated. id names the start.
+func (t *task) driverTask(id string) (driver.Task, error) {
+	_, _, spec := t.alloc.spec(t.name)
+	if spec == nil {
+		return driver.Task{}, errors.New("the job has no such task any more")
+	}
+	env := t.env()
+	t.alloc.mu.Lock()
+	templates := t.templates
+	t.alloc.mu.Unlock()
+	templates.addTo(env)
+	config, _ := env.replaceAll(spec.Config).(map[string]any)
+	return driver.Task{
+		ID:     id,
+		Dir:    t.dir(),
+		Config: config,
+		Env:    env.list(),
+		User:   env.replace(spec.User),
+		Logs:   logsOf(t.alloc.dir, spec),
+	}, nil
+}
+
+// env is the task's environment, without what its templates add.
+func (t *task) env() taskEnv {
+	alloc, group, spec := t.alloc.spec(t.name)
+	return newTaskEnv(alloc, group, spec, t.alloc.runner.conf.Node, t.alloc.dir)
+}
+
+func (t *task) dir() string { return filepath.Join(t.alloc.dir, t.name) }
+
+// prepare makes the task's folder with all that belongs into it.
+func (t *task) prepare(ctx context.Context) error {
 	if !t.alloc.state(t).SetUp {
 		t.alloc.change(t, func(s *savedTask) { s.SetUp = true; addEvent(s.State, eventSetup()) })
 	}
+	_, _, spec := t.alloc.spec(t.name)
+	env, dir := t.env(), t.dir()
 	if what := unsupported(spec); what != "" {
 		err := fmt.Errorf("this node does not do %s", what)
 		return t.fail(ctx, eventSetupFailure(err), err)
@@ -68,8 +93,14 @@ func (t *task) prepare(ctx context.Context, spec *api.Task, env taskEnv, dir str
 	} else if err != nil {
 		return t.fail(ctx, eventSetupFailure(err), err)
 	}
+	if err := t.writePayload(spec, dir); err != nil {
+		return t.fail(ctx, eventHookFailed("dispatch_payload", err), err)
+	}
 	if err := t.fetch(ctx, spec, env, dir); err != nil {
 		return t.fail(ctx, eventDownloadFailed(err), driver.Recoverable(err))
+	}
+	if err := t.renderFirst(ctx, spec, env, dir); err != nil {
+		return err
 	}
 	return t.kill.Err()
 }
@@ -85,10 +116,6 @@ func (t *task) fail(ctx context.Context, e *api.TaskEvent, err error) error {
 // unsupported names what a task asks for and would not get. To run it without would be worse than not to run it.
 func unsupported(spec *api.Task) string {
 	switch {
-	case len(spec.Templates) > 0:
-		return "template blocks"
-	case spec.DispatchPayload != nil:
-		return "dispatch_payload"
 	case spec.Vault != nil:
 		return "vault blocks"
 	case len(spec.VolumeMounts) > 0:

@@ -20,16 +20,22 @@ type task struct {
 	end  context.CancelFunc
 	done chan struct{} // closed when the task has ended for good or is let go of
 
+	keeping bool   // its templates are rendered again when something changes; only the task's goroutine uses it
+	letGo   func() // ends that
+
 	// Guarded by alloc.mu.
 	saved      savedTask
 	turn       chan struct{} // closed by the allocation when the task may start
 	turnGiven  bool
 	restarting bool // somebody wants a restart, whatever the policy says
+	failing    bool // somebody wants a restart, which counts as a failure
+	templates  *templates
 }
 
 // run lives until the task has ended for good, or ctx ends: then it leaves everything as it is for the next agent.
 func (t *task) run(ctx context.Context) {
 	defer close(t.done)
+	defer func() { t.letGo(); t.keeping = false }()
 	if t.alloc.state(t).State.State == stateDead {
 		return
 	}
@@ -96,6 +102,7 @@ func (t *task) once(ctx context.Context) (o outcome, killed bool) {
 	} else if s.State.State != stateRunning {
 		t.alloc.change(t, setRunning) // the former agent died between the start and its note
 	}
+	t.keepTemplates(ctx)
 	exit, killed := t.wait(ctx)
 	if ctx.Err() != nil {
 		return outcome{}, false
@@ -228,11 +235,12 @@ func (t *task) decide(o outcome, killed bool) (delay time.Duration, again bool) 
 	t.alloc.change(t, func(s *savedTask) {
 		var d decision
 		if t.restarting {
-			t.restarting = false
 			d = decision{restart: true}
 		} else {
+			o.successful = o.successful && !t.failing
 			d, s.Restart = policy.next(s.Restart, o, time.Now(), rand.Float64())
 		}
+		t.restarting, t.failing = false, false
 		switch {
 		case d.restart:
 			addEvent(s.State, eventRestarting(d.reason, d.delay))
