@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,6 +22,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// Scripts wait more than they work. (As a command of a script, this binary has
+	// another name.)
+	if strings.HasSuffix(os.Args[0], ".test") {
+		os.Args = slices.Insert(os.Args, 1, "-test.parallel=5")
+	}
 	testscript.Main(m, map[string]func(){"ostro": main})
 }
 
