@@ -42,6 +42,7 @@ var packages = map[string]string{
 	"orchestrator/state":     "",
 	"orchestrator/template":  "",
 
+	"orchestrator/agentconfig":      "",
 	"orchestrator/orchestratortest": "orchestrator orchestrator/*",
 
 	"cmd/ostro":  "* orchestrator/*",

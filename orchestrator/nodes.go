@@ -39,8 +39,13 @@ func (o *Orchestrator) startNodes(ctx context.Context) error {
 	if o.raw, err = driver.NewRawExec(ctx, clients, o.conf.Supervisor); err != nil {
 		return err
 	}
+	o.conf.Node.describe(found)
 	o.found = found
-	for i := range o.conf.Nodes {
+	count := o.conf.Nodes
+	if o.conf.ServerOnly {
+		count = 0
+	}
+	for i := range count {
 		node := o.describe(i, known[o.nodeName(i)])
 		o.nodes[node.ID] = i
 		if err := o.startNode(ctx, node, filepath.Join(clients, fmt.Sprint(i))); err != nil {
@@ -52,7 +57,7 @@ func (o *Orchestrator) startNodes(ctx context.Context) error {
 
 // nodeName is the name of the i-th node.
 func (o *Orchestrator) nodeName(i int) string {
-	name := o.found.Attributes["unique.hostname"]
+	name := o.found.Name
 	if i > 0 {
 		name = fmt.Sprintf("%s-%d", name, i+1)
 	}
@@ -66,9 +71,8 @@ func (o *Orchestrator) describe(i int, before *api.Node) *api.Node {
 	node.ID, node.Name = uuid.NewString(), o.nodeName(i)
 	node.Attributes, node.NodeResources = maps.Clone(o.found.Attributes), new(*o.found.NodeResources)
 	sharePorts(node.NodeResources, i, o.conf.Nodes)
-	node.Datacenter, node.NodePool = o.conf.Datacenter, cmp.Or(o.conf.NodePool, api.NodePoolDefault)
-	node.NodeClass, node.Meta = o.conf.NodeClass, maps.Clone(o.conf.NodeMeta)
-	node.HTTPAddr = o.addr
+	node.Datacenter, node.Meta = o.conf.Datacenter, maps.Clone(o.conf.Node.Meta)
+	node.HTTPAddr, node.TLSEnabled = cmp.Or(o.conf.Advertise, o.addr), o.conf.TLS != nil
 	node.Status, node.SchedulingEligibility = api.NodeStatusReady, api.NodeSchedulingEligible
 	node.StatusUpdatedAt = now.Unix()
 	event := reconcile.EventRegistered
@@ -96,7 +100,7 @@ func sharePorts(r *api.NodeResources, i, nodes int) {
 
 func (o *Orchestrator) startNode(ctx context.Context, node *api.Node, dir string) error {
 	r, err := runner.New(ctx, runner.Config{
-		Dir: dir, Node: node, Raw: o.raw,
+		Dir: dir, Node: node, Raw: o.raw, MaxKillTimeout: o.conf.Node.MaxKillTimeout,
 		Report: func(updates []runner.Update) { o.loop.report(node.ID, updates) }, Bucket: o.bucket, View: o.view, Log: o.conf.Log.With("node", node.Name),
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -35,14 +36,19 @@ type Config struct {
 	Supervisor []string
 	// Nodes is the number of client nodes, 1 by default.
 	Nodes int
-	// NodeClass, NodePool and NodeMeta are what the nodes say of themselves; the
-	// pool is "default" by default.
-	NodeClass, NodePool string
-	NodeMeta            map[string]string
+	// ServerOnly leaves out the client nodes: jobs wait for one.
+	ServerOnly bool
+	// Node is what the client nodes say of themselves.
+	Node Node
 	// Heartbeat is how often a node tells that it is there, 10 seconds by default.
 	Heartbeat time.Duration
 	// Region and Datacenter are "global" and "dc1" by default.
 	Region, Datacenter string
+	// Advertise is the HOST:PORT under which others reach the API; by default the
+	// address that it listens on.
+	Advertise string
+	// TLS, when set, is how the API is served.
+	TLS *tls.Config
 	// Token, when set, is what every request has to bear.
 	Token string
 	// Version is what the API reports as the version of the agent.
@@ -118,6 +124,9 @@ func (o *Orchestrator) start(ctx, running context.Context) error {
 		return fmt.Errorf("listen for the API: %w", err)
 	}
 	o.addr = listener.Addr().String()
+	if o.conf.TLS != nil {
+		listener = tls.NewListener(listener, o.conf.TLS)
+	}
 	if err := o.openStores(); err != nil {
 		listener.Close()
 		return err
@@ -191,7 +200,7 @@ func (o *Orchestrator) serveBlobs() error {
 func (o *Orchestrator) handler() http.Handler {
 	return httpapi.New(httpapi.Config{
 		Store: o.store, Events: &o.events, Runner: func(nodeID string) *runner.Runner { return o.runners[nodeID] },
-		Region: o.conf.Region, Datacenter: o.conf.Datacenter, Version: o.conf.Version, Address: o.addr,
+		Name: o.conf.Node.Name, Region: o.conf.Region, Datacenter: o.conf.Datacenter, Version: o.conf.Version, Address: o.addr,
 		Token: o.conf.Token, Clock: clock(), Planner: o.planner, Log: o.conf.Log,
 	})
 }
@@ -219,13 +228,36 @@ func (o *Orchestrator) Wait(ctx context.Context) error {
 	}
 }
 
+// killWithin bounds the end of what had to be killed.
+const killWithin = 10 * time.Second
+
 // Stop ends all tasks and then the orchestrator. The jobs stay: the next start
-// runs their tasks again.
+// runs their tasks again. Tasks that take longer than ctx are killed, and the error
+// is that of ctx.
 func (o *Orchestrator) Stop(ctx context.Context) error {
 	o.loop.end()
 	errs := o.stopNodes(ctx)
-	errs = append(errs, o.raw.End(ctx), o.loop.giveUpAllocs(), o.Close())
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), killWithin)
+	defer cancel()
+	if ctx.Err() != nil {
+		errs = append(errs, o.kill(ending))
+	}
+	errs = append(errs, o.raw.End(ending), o.loop.giveUpAllocs(), o.Close())
 	return errors.Join(errs...)
+}
+
+// kill ends the tasks that are left, at once.
+func (o *Orchestrator) kill(ctx context.Context) error {
+	ids, err := o.raw.List(ctx)
+	if err != nil {
+		return fmt.Errorf("list the tasks that are left: %w", err)
+	}
+	for _, id := range ids {
+		if err := o.raw.Signal(ctx, id, "SIGKILL"); err != nil {
+			o.conf.Log.Debug("a task cannot be killed, it may have ended", "task", id, "error", err)
+		}
+	}
+	return nil
 }
 
 // stopNodes ends the tasks of all nodes at once.

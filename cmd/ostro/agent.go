@@ -5,13 +5,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"ostro/orchestrator"
+	"ostro/orchestrator/agentconfig"
 	"ostro/orchestrator/driver"
 )
 
@@ -26,6 +26,9 @@ const (
 	defaultListen = "127.0.0.1:4646"
 	// stopTimeout is how long the tasks may take to end.
 	stopTimeout = time.Minute
+	// configuredStopTimeout is the same where -config takes the place of a Nomad,
+	// which is gone 5 s after SIGINT.
+	configuredStopTimeout = 3 * time.Second
 )
 
 func agentCommand(t *terminal) *cli.Command {
@@ -33,6 +36,7 @@ func agentCommand(t *terminal) *cli.Command {
 		Name: "agent", Usage: "run the built-in orchestrator", HideHelpCommand: true,
 		Flags: join([]cli.Flag{
 			&cli.BoolFlag{Name: "dev", Usage: "run with this machine as the only node"},
+			&cli.StringSliceFlag{Name: "config", Usage: "a `FILE` or folder of Nomad's agent configuration, HCL or JSON; may be repeated"},
 			&cli.StringFlag{Name: "listen", Usage: "the `HOST:PORT` of the API (default: " + defaultListen + ")"},
 			&cli.StringFlag{Name: "data-dir", Usage: "the `FOLDER` of the state (default: a folder of this run)"},
 			&cli.IntFlag{Name: "nodes", Value: 1, Usage: "the number of client nodes: `N`"},
@@ -46,8 +50,8 @@ func agentCommand(t *terminal) *cli.Command {
 			if c.NArg() > 0 {
 				return usageError{fmt.Errorf("there is no command %q", "agent "+c.Args().First())}
 			}
-			if !c.Bool("dev") {
-				return usageError{withHint(errors.New("say how the agent is to run"), "ostro agent -dev")}
+			if !c.Bool("dev") && !c.IsSet("config") {
+				return usageError{withHint(errors.New("say how the agent is to run"), "ostro agent -dev, or ostro agent -config FILE")}
 			}
 			return runAgent(c.Context, t, c)
 		},
@@ -62,28 +66,31 @@ func superviseCommand() *cli.Command {
 	}
 }
 
-// runAgent runs until it is told to end; then it ends its tasks, too.
+// runAgent runs until it is told to end; -dev then ends its tasks, too.
 func runAgent(ctx context.Context, t *terminal, c *cli.Context) error {
-	if err := t.configure(c.String("log-level"), c.String("log-format")); err != nil {
+	given, err := loadAgentConfig(t, c)
+	if err != nil {
 		return err
 	}
 	dir, err := stateDir()
 	if err != nil {
 		return err
 	}
-	lock, err := lockAgent(c, dir)
-	if err != nil {
-		return err
+	var lock *agentLock
+	if given == nil {
+		if lock, err = lockAgent(c, dir); err != nil {
+			return err
+		}
 	}
 	if lock != nil {
 		// Last of all: who sees the lock free finds nothing half removed.
 		defer lock.release()
 	}
-	conf, err := agentConfig(t, c, dir)
+	conf, err := agentConfig(t, c, dir, given)
 	if err != nil {
 		return err
 	}
-	if c.String("data-dir") == "" && !c.Bool("service") {
+	if isTemporary(c, given) {
 		defer os.RemoveAll(conf.DataDir)
 	}
 	o, err := startOrchestrator(ctx, c, dir, conf)
@@ -96,17 +103,35 @@ func runAgent(ctx context.Context, t *terminal, c *cli.Context) error {
 			return errors.Join(err, o.Close())
 		}
 	}
-	printAgent(t, o, conf.Token)
+	printAgent(t, o, conf)
+	return endOrchestrator(ctx, t, c, o, given)
+}
+
+// endOrchestrator waits for the end. Without -dev the tasks go on, and the next
+// start takes them up.
+func endOrchestrator(ctx context.Context, t *terminal, c *cli.Context, o *orchestrator.Orchestrator, given *agentconfig.Config) error {
 	served := o.Wait(ctx)
 	// Nothing but the end of the tasks ends the agent now.
 	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	if !c.Bool("dev") {
+		return errors.Join(served, o.Close())
+	}
+	atMost := stopTimeout
+	if given != nil {
+		atMost = configuredStopTimeout
+	}
 	t.info("ending the tasks")
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), atMost)
 	defer cancel()
-	return errors.Join(served, o.Stop(stopping))
+	err := o.Stop(stopping)
+	if given != nil && errors.Is(err, context.DeadlineExceeded) {
+		t.warn("tasks that took longer than %s to end were killed", atMost)
+		err = nil
+	}
+	return errors.Join(served, err)
 }
 
-func agentConfig(t *terminal, c *cli.Context, dir string) (orchestrator.Config, error) {
+func agentConfig(t *terminal, c *cli.Context, dir string, given *agentconfig.Config) (orchestrator.Config, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return orchestrator.Config{}, fmt.Errorf("find this program: %w", err)
@@ -116,12 +141,16 @@ func agentConfig(t *terminal, c *cli.Context, dir string) (orchestrator.Config, 
 		Supervisor: []string{self, "supervise"}, Version: Version(),
 		Log: slog.New(tint.NewTextHandler(t.err, &tint.Options{Level: t.level, NoColor: !t.tty})),
 	}
+	if t.log != nil {
+		conf.Log = t.log
+	}
 	if conf.Nodes < 1 {
 		return conf, usageError{fmt.Errorf("-nodes %d: there has to be at least one", conf.Nodes)}
 	}
-	if !onLoopback(conf.Listen) {
-		// Whoever reaches the API can run programs here.
-		conf.Token = rand.Text()
+	if given != nil {
+		if err := configure(&conf, given, c.Bool("dev")); err != nil {
+			return conf, err
+		}
 	}
 	switch {
 	case conf.DataDir != "":
@@ -134,7 +163,33 @@ func agentConfig(t *terminal, c *cli.Context, dir string) (orchestrator.Config, 
 	if err != nil {
 		return conf, fmt.Errorf("choose the folder of the state: %w", err)
 	}
-	return conf, os.MkdirAll(conf.DataDir, 0o700)
+	if err := os.MkdirAll(conf.DataDir, 0o700); err != nil {
+		return conf, fmt.Errorf("make the folder of the state: %w", err)
+	}
+	if !onLoopback(conf.Listen) {
+		// Whoever reaches the API can run programs here.
+		conf.Token, err = agentToken(conf.DataDir)
+	}
+	return conf, err
+}
+
+// isTemporary tells whether the folder of the state is of this run only.
+func isTemporary(c *cli.Context, given *agentconfig.Config) bool {
+	return c.String("data-dir") == "" && !c.Bool("service") && (given == nil || given.DataDir == "")
+}
+
+// agentToken is what requests have to bear, the same at each start.
+func agentToken(dataDir string) (string, error) {
+	path := filepath.Join(dataDir, "api.token")
+	text, err := os.ReadFile(path)
+	if err == nil {
+		return strings.TrimSpace(string(text)), nil
+	}
+	token := rand.Text()
+	if err := os.WriteFile(path, []byte(token+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("keep the token of the API: %w", err)
+	}
+	return token, nil
 }
 
 // onLoopback tells whether only this machine reaches an address; the default
@@ -215,91 +270,20 @@ func portTaken(address string) bool {
 	return false
 }
 
-func printAgent(t *terminal, o *orchestrator.Orchestrator, token string) {
-	t.info("the agent runs at http://%s", o.Addr())
+func printAgent(t *terminal, o *orchestrator.Orchestrator, conf orchestrator.Config) {
+	scheme := "http"
+	if conf.TLS != nil {
+		scheme = "https"
+	}
+	t.info("the agent runs at %s://%s", scheme, o.Addr())
 	s3 := o.S3()
-	t.result("export NOMAD_ADDR=http://%s", o.Addr())
-	if token != "" {
-		t.result("export NOMAD_TOKEN=%s", token)
+	t.result("export NOMAD_ADDR=%s://%s", scheme, o.Addr())
+	if conf.Token != "" {
+		t.result("export NOMAD_TOKEN=%s", conf.Token)
 	}
 	t.result("export AWS_ENDPOINT_URL_S3=%s", s3.Endpoint)
 	t.result("export AWS_ACCESS_KEY_ID=%s", s3.AccessKey)
 	t.result("export AWS_SECRET_ACCESS_KEY=%s", s3.SecretKey)
 	t.result("export AWS_REGION=us-east-1")
 	t.flush()
-}
-
-// stopAgent ends this user's agent with its tasks. Where the agent died and
-// left tasks behind, they are ended, too.
-func stopAgent(ctx context.Context, t *terminal) error {
-	dir, err := stateDir()
-	if err != nil {
-		return err
-	}
-	s, err := runningAgent(dir)
-	if err != nil {
-		return err
-	}
-	if s == nil {
-		return stopLeftTasks(ctx, t, dir)
-	}
-	if err := endAgent(ctx, dir, s); err != nil {
-		return err
-	}
-	return stopLeftTasks(ctx, t, dir)
-}
-
-// endAgent tells the agent to end, and waits until it has.
-func endAgent(ctx context.Context, dir string, s *agentState) error {
-	if err := terminate(s.PID); err != nil {
-		return fmt.Errorf("end the agent (pid %s): %w", strconv.Itoa(s.PID), err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, stopTimeout+10*time.Second)
-	defer cancel()
-	tick := time.NewTicker(agentPoll)
-	defer tick.Stop()
-	for {
-		holder, err := agentLockHolder(dir)
-		if err != nil {
-			return err
-		}
-		if holder == 0 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return withHint(fmt.Errorf("the agent (pid %d) does not end: %w", s.PID, ctx.Err()), "its log is %s", filepath.Join(dir, "agent.log"))
-		case <-tick.C:
-		}
-	}
-}
-
-// stopLeftTasks ends the tasks that no agent looks after any more: it takes them
-// up, to end them in the usual way.
-func stopLeftTasks(ctx context.Context, t *terminal, dir string) error {
-	data := filepath.Join(dir, "agent")
-	if s, err := readAgentState(dir); err == nil && s.DataDir != "" {
-		data = s.DataDir
-	}
-	if _, err := os.Stat(data); errors.Is(err, fs.ErrNotExist) {
-		t.info("no agent runs, and no task is left")
-		return nil
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
-	}
-	o, err := orchestrator.Start(ctx, orchestrator.Config{
-		Listen: "127.0.0.1:0", DataDir: data, Supervisor: []string{self, "supervise"}, Version: Version(),
-	})
-	if err != nil {
-		return fmt.Errorf("take up what the last agent left: %w", err)
-	}
-	stopping, cancel := context.WithTimeout(ctx, stopTimeout)
-	defer cancel()
-	if err := o.Stop(stopping); err != nil {
-		return err
-	}
-	t.info("no agent runs, and no task is left")
-	return nil
 }

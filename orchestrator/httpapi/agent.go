@@ -13,7 +13,7 @@ func (s *server) agentSelf(*request) (any, error) {
 	host, port := s.hostPort()
 	return map[string]any{
 		"config": map[string]any{
-			"Region": s.Region, "Datacenter": s.Datacenter, "NodeName": nodeName(), "BindAddr": host,
+			"Region": s.Region, "Datacenter": s.Datacenter, "NodeName": s.Name, "BindAddr": host,
 			"ACL":            map[string]any{"Enabled": false},
 			"AdvertiseAddrs": map[string]any{"HTTP": s.Address, "RPC": s.Address, "Serf": s.Address},
 			"Addresses":      map[string]any{"HTTP": host, "RPC": host, "Serf": host},
@@ -55,7 +55,7 @@ func (s *server) firstNode() string {
 	return ""
 }
 
-func nodeName() string {
+func hostName() string {
 	name, err := os.Hostname()
 	if err != nil {
 		return "localhost"
@@ -70,7 +70,7 @@ func (s *server) agentHealth(*request) (any, error) {
 
 func (s *server) agentMembers(*request) (any, error) {
 	return map[string]any{
-		"Members": []any{s.member()}, "ServerDC": s.Datacenter, "ServerName": nodeName(), "ServerRegion": s.Region,
+		"Members": []any{s.member()}, "ServerDC": s.Datacenter, "ServerName": s.Name, "ServerRegion": s.Region,
 	}, nil
 }
 
@@ -78,7 +78,7 @@ func (s *server) agentMembers(*request) (any, error) {
 func (s *server) member() map[string]any {
 	host, port := s.hostPort()
 	return map[string]any{
-		"Name": fmt.Sprintf("%s.%s", nodeName(), s.Region), "Addr": host, "Port": port, "Status": "alive",
+		"Name": fmt.Sprintf("%s.%s", s.Name, s.Region), "Addr": host, "Port": port, "Status": "alive",
 		"ProtocolMin": 1, "ProtocolMax": 5, "ProtocolCur": 2, "DelegateMin": 2, "DelegateMax": 5, "DelegateCur": 4,
 		"Tags": map[string]string{
 			"role": "nomad", "region": s.Region, "dc": s.Datacenter, "build": s.Version, "id": s.id,

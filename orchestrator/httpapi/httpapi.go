@@ -19,6 +19,8 @@ type Config struct {
 	Events *events.Broker
 	// Runner gives the runner of a node, or nil for a node that is not ours.
 	Runner func(nodeID string) *runner.Runner
+	// Name is the server's; the machine's by default.
+	Name string
 	// Region, Datacenter and Version are what the agent says of itself.
 	Region, Datacenter, Version string
 	// Address is the HOST:PORT on which the API is served.
@@ -43,6 +45,9 @@ type server struct {
 func New(c Config) http.Handler {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Name == "" {
+		c.Name = hostName()
 	}
 	s := &server{Config: c, id: c.Clock.NewID()}
 	mux := s.mux(s.routes(), s.tableRoutes(), unsupportedRoutes())
