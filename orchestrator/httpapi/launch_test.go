@@ -79,7 +79,8 @@ func TestDispatchOnceByToken(t *testing.T) {
 	if again.DispatchedJobID != first.DispatchedJobID || again.EvalID != "" || again.JobCreateIndex != first.JobCreateIndex {
 		t.Errorf("got %+v after %+v", again, first)
 	}
-	if other.DispatchedJobID == first.DispatchedJobID || dispatch("").DispatchedJobID == dispatch("").DispatchedJobID {
+	one, two := dispatch(""), dispatch("")
+	if other.DispatchedJobID == first.DispatchedJobID || one.DispatchedJobID == two.DispatchedJobID {
 		t.Error("dispatches share a child without sharing a token")
 	}
 }
