@@ -35,11 +35,13 @@ var packages = map[string]string{
 	"orchestrator/decide":    "orchestrator/state orchestrator/reconcile",
 	"orchestrator/driver":    "",
 	"orchestrator/events":    "orchestrator/state",
-	"orchestrator/httpapi":   "orchestrator/state orchestrator/events orchestrator/reconcile orchestrator/decide orchestrator/runner orchestrator/jobdiff jobspec",
+	"orchestrator/httpapi":   "orchestrator/state orchestrator/events orchestrator/monitor orchestrator/telemetry orchestrator/reconcile orchestrator/decide orchestrator/runner orchestrator/jobdiff jobspec",
 	"orchestrator/jobdiff":   "",
+	"orchestrator/monitor":   "",
 	"orchestrator/reconcile": "",
 	"orchestrator/runner":    "orchestrator/driver orchestrator/template",
 	"orchestrator/state":     "",
+	"orchestrator/telemetry": "orchestrator/state",
 	"orchestrator/template":  "",
 
 	"orchestrator/agentconfig":      "",
@@ -64,6 +66,7 @@ var reserved = []rule{
 	{"github.com/aws/...", "artifact orchestrator/runner", "one package uploads and one downloads"},
 	{"github.com/rclone/gofakes3/...", "orchestrator/blob", "one package is the store of artifacts"},
 	{"go.etcd.io/bbolt/...", "orchestrator/state", "one package keeps state on disk"},
+	{"github.com/hashicorp/go-metrics/... github.com/prometheus/...", "orchestrator/telemetry", "one package measures"},
 	{"github.com/hashicorp/nomad/...", "bench cmd/ostro jobspec deploy watch nomadtest orchestrator orchestrator/*", "the others know nothing of Nomad"},
 	{"testing", "nomadtest orchestrator/orchestratortest", "the program is no test"},
 }

@@ -17,6 +17,7 @@ import (
 	"ostro/orchestrator/reconcile"
 	"ostro/orchestrator/runner"
 	"ostro/orchestrator/state"
+	"ostro/orchestrator/telemetry"
 )
 
 // loop turns pending evaluations into decisions, watches deployments, and
@@ -54,6 +55,8 @@ type loopConfig struct {
 	// node describes a node of this process, as it registers.
 	node    func(id string) *api.Node
 	runners map[string]*runner.Runner
+	// telemetry measures decisions; nil measures nothing.
+	telemetry *telemetry.Telemetry
 }
 
 // dirty is what changed since the loop last looked.
@@ -328,9 +331,13 @@ func (l *loop) update(what, id string, fn func(*state.Txn)) {
 // evaluate lets reconcile decide, and writes what it decided. It decides
 // within the write, on the state that it changes: no decision is ever stale.
 func (l *loop) evaluate(eval *api.Evaluation) {
+	start := time.Now()
 	l.update("evaluate a job", eval.ID, func(tx *state.Txn) {
-		decide.Apply(tx, l.Evaluation(tx, eval))
+		changes := l.Evaluation(tx, eval)
+		l.telemetry.Measure(start, "nomad", "worker", "invoke_scheduler", eval.Type)
+		decide.Apply(tx, changes)
 	})
+	l.telemetry.Measure(start, "nomad", "plan", "submit")
 }
 
 // unblockTimer is the name under which a look for capacity is tried again.

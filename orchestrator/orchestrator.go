@@ -20,8 +20,10 @@ import (
 	"ostro/orchestrator/driver"
 	"ostro/orchestrator/events"
 	"ostro/orchestrator/httpapi"
+	"ostro/orchestrator/monitor"
 	"ostro/orchestrator/runner"
 	"ostro/orchestrator/state"
+	"ostro/orchestrator/telemetry"
 )
 
 // Config says how an orchestrator runs. The zero value of a field that is not
@@ -53,6 +55,8 @@ type Config struct {
 	Token string
 	// Version is what the API reports as the version of the agent.
 	Version string
+	// Telemetry says who is told what is measured.
+	Telemetry telemetry.Config
 	// Log hears of what goes wrong; nothing by default.
 	Log *slog.Logger
 }
@@ -70,6 +74,8 @@ type Orchestrator struct {
 	planner *decide.Planner
 	loop    *loop
 	events  events.Broker
+	monitor monitor.Hub
+	measure *telemetry.Telemetry
 
 	api, s3     *http.Server
 	addr        string
@@ -88,6 +94,7 @@ type S3 struct{ Endpoint, AccessKey, SecretKey string }
 // start. A port that is taken is an error.
 func Start(ctx context.Context, c Config) (*Orchestrator, error) {
 	o := &Orchestrator{conf: c.withDefaults(), runners: map[string]*runner.Runner{}, nodes: map[string]int{}, serving: make(chan error, 2)}
+	o.conf.Log = slog.New(o.monitor.Handler(o.conf.Log.Handler()))
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	o.cancel = cancel
 	if err := o.start(ctx, running); err != nil {
@@ -141,6 +148,9 @@ func (o *Orchestrator) start(ctx, running context.Context) error {
 	}
 	o.loop.begin(running)
 	o.background.Go(func() { freeLocks(running, o.store, o.conf.Log) })
+	o.background.Go(func() {
+		o.measure.Run(running, func() []telemetry.Gauge { return o.measure.Gauges(o.store.Snapshot()) })
+	})
 	o.api = &http.Server{Handler: o.handler(), ReadHeaderTimeout: 10 * time.Second}
 	go func() { o.serving <- o.api.Serve(listener) }()
 	return nil
@@ -148,9 +158,13 @@ func (o *Orchestrator) start(ctx, running context.Context) error {
 
 // openStores opens the state first: its lock keeps a second process out.
 func (o *Orchestrator) openStores() error {
+	var err error
+	if o.measure, err = telemetry.New(o.conf.Telemetry); err != nil {
+		return err
+	}
 	o.planner = decide.NewPlanner(clock())
 	o.loop = newLoop(loopConfig{
-		log: o.conf.Log, Planner: o.planner, runners: o.runners, heartbeat: o.conf.Heartbeat, node: o.describeAgain,
+		log: o.conf.Log, telemetry: o.measure, Planner: o.planner, runners: o.runners, heartbeat: o.conf.Heartbeat, node: o.describeAgain,
 	})
 	dir := filepath.Join(o.conf.DataDir, "server")
 	seal, err := loadSeal(dir)
@@ -199,8 +213,9 @@ func (o *Orchestrator) serveBlobs() error {
 
 func (o *Orchestrator) handler() http.Handler {
 	return httpapi.New(httpapi.Config{
-		Store: o.store, Events: &o.events, Runner: func(nodeID string) *runner.Runner { return o.runners[nodeID] },
-		Name: o.conf.Node.Name, Region: o.conf.Region, Datacenter: o.conf.Datacenter, Version: o.conf.Version, Address: o.addr,
+		Store: o.store, Events: &o.events, Telemetry: o.measure, Monitor: &o.monitor,
+		Runner: func(nodeID string) *runner.Runner { return o.runners[nodeID] },
+		Name:   o.conf.Node.Name, Region: o.conf.Region, Datacenter: o.conf.Datacenter, Version: o.conf.Version, Address: o.addr,
 		Token: o.conf.Token, Clock: clock(), Planner: o.planner, Log: o.conf.Log,
 	})
 }
@@ -301,6 +316,9 @@ func (o *Orchestrator) Close() error {
 	}
 	if o.store != nil {
 		errs = append(errs, o.store.Close())
+	}
+	if o.measure != nil {
+		o.measure.Close()
 	}
 	return errors.Join(errs...)
 }

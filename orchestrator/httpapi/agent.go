@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"fmt"
 	"net"
 	"os"
 	"strconv"
@@ -74,11 +73,14 @@ func (s *server) agentMembers(*request) (any, error) {
 	}, nil
 }
 
+// serverName is the name of the one server among all regions. (Nomad.)
+func (s *server) serverName() string { return s.Name + "." + s.Region }
+
 // member is the one server that there is.
 func (s *server) member() map[string]any {
 	host, port := s.hostPort()
 	return map[string]any{
-		"Name": fmt.Sprintf("%s.%s", s.Name, s.Region), "Addr": host, "Port": port, "Status": "alive",
+		"Name": s.serverName(), "Addr": host, "Port": port, "Status": "alive",
 		"ProtocolMin": 1, "ProtocolMax": 5, "ProtocolCur": 2, "DelegateMin": 2, "DelegateMax": 5, "DelegateCur": 4,
 		"Tags": map[string]string{
 			"role": "nomad", "region": s.Region, "dc": s.Datacenter, "build": s.Version, "id": s.id,

@@ -72,12 +72,16 @@ func (l *lines) encode(value any) error {
 	return l.write(text)
 }
 
-func (l *lines) write(text []byte) error {
+func (l *lines) write(text []byte) error { return l.raw(append(text, '\n')) }
+
+func (l *lines) raw(text []byte) error {
 	if err := l.conn.SetWriteDeadline(time.Now().Add(streamTimeout)); err != nil {
 		return err
 	}
-	if _, err := l.w.Write(append(text, '\n')); err != nil {
+	if _, err := l.w.Write(text); err != nil {
 		return err
 	}
-	return l.conn.Flush()
+	return l.flush()
 }
+
+func (l *lines) flush() error { return l.conn.Flush() }

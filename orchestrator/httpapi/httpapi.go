@@ -7,8 +7,10 @@ import (
 
 	"ostro/orchestrator/decide"
 	"ostro/orchestrator/events"
+	"ostro/orchestrator/monitor"
 	"ostro/orchestrator/runner"
 	"ostro/orchestrator/state"
+	"ostro/orchestrator/telemetry"
 )
 
 // Config is what the API answers from.
@@ -17,6 +19,9 @@ type Config struct {
 	Store *state.Store
 	// Events keeps what the store's last writes changed.
 	Events *events.Broker
+	// Telemetry measures; Monitor follows the log.
+	Telemetry *telemetry.Telemetry
+	Monitor   *monitor.Hub
 	// Runner gives the runner of a node, or nil for a node that is not ours.
 	Runner func(nodeID string) *runner.Runner
 	// Name is the server's; the machine's by default.

@@ -12,8 +12,10 @@ import (
 
 	"ostro/orchestrator/decide"
 	"ostro/orchestrator/events"
+	"ostro/orchestrator/monitor"
 	"ostro/orchestrator/runner"
 	"ostro/orchestrator/state"
+	"ostro/orchestrator/telemetry"
 )
 
 // newAgent serves an agent without runners, and gives the real client of it.
@@ -83,13 +85,18 @@ func testConfig(t *testing.T) Config {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
+	measured, err := telemetry.New(telemetry.Config{Allocations: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(measured.Close)
 	var n atomic.Int64
 	clock := decide.Clock{
 		Now:   func() time.Time { return time.Unix(1700000000, 0) },
 		NewID: func() string { return fmt.Sprintf("00000000-0000-0000-0000-%012d", n.Add(1)) },
 	}
 	return Config{
-		Store: store, Events: broker, Runner: func(string) *runner.Runner { return nil },
+		Store: store, Events: broker, Telemetry: measured, Monitor: &monitor.Hub{}, Runner: func(string) *runner.Runner { return nil },
 		Region: "global", Datacenter: "dc1", Version: "0.1.0", Address: "127.0.0.1:4646",
 		Clock: clock, Planner: decide.NewPlanner(clock),
 	}

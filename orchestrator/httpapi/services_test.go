@@ -18,7 +18,7 @@ func withServices(t *testing.T) (*api.Client, Config) {
 		tx.PutNode(&api.Node{ID: "n", Datacenter: "dc1"})
 		for i, id := range []string{allocOne, allocTwo} {
 			tx.PutAlloc(&api.Allocation{
-				ID: id, Namespace: "default", JobID: "web", Job: tx.Job(nil, "default", "web"), NodeID: "n",
+				ID: id, Namespace: "default", JobID: "web", TaskGroup: "g", Job: tx.Job(nil, "default", "web"), NodeID: "n",
 				DesiredStatus: "run", ClientStatus: "running",
 			})
 			tx.PutServices(id, []*api.ServiceRegistration{

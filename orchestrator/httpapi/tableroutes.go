@@ -20,6 +20,8 @@ func (s *server) tableRoutes() map[string]route {
 		"/v1/jobs/statuses":            {get: s.jobStatuses, put: s.jobStatuses},
 		"/v1/evaluations/count":        {get: s.countEvals},
 		"/v1/event/stream":             {get: s.eventStream},
+		"/v1/metrics":                  {get: s.metrics},
+		"/v1/agent/monitor":            {get: s.agentMonitor},
 		"/v1/vars":                     {get: s.listVariables},
 		"/v1/var/{path...}":            {get: s.readVariable, put: s.writeVariable, delete: s.deleteVariable},
 	}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // A handler answers one request with a value that becomes JSON, an [answer], a
@@ -79,6 +80,10 @@ func (s *server) adapt(route route) http.Handler {
 			s.writeError(w, r, fail(http.StatusMethodNotAllowed, "Invalid method"))
 			return
 		}
+		start := time.Now()
+		defer func() {
+			s.Log.Debug("http: request complete", "method", r.Method, "path", r.URL.RequestURI(), "duration", time.Since(start))
+		}()
 		value, err := s.serve(h, w, r)
 		if err != nil {
 			s.writeError(w, r, err)

@@ -17,8 +17,6 @@ func unsupportedRoutes() map[string]route {
 		"a job action":            {"/v1/job/{id}/action"},
 		"node metadata":           {"/v1/client/metadata"},
 		"exec into an allocation": {"/v1/client/allocation/{id}/exec"},
-		"the agent's log":         {"/v1/agent/monitor"},
-		"metrics":                 {"/v1/metrics"},
 		"access control lists":    {"/v1/acl/{path...}"},
 	} {
 		for _, path := range paths {
