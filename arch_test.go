@@ -40,6 +40,7 @@ var packages = map[string]string{
 	"orchestrator/monitor":   "",
 	"orchestrator/reconcile": "",
 	"orchestrator/runner":    "orchestrator/driver orchestrator/template",
+	"orchestrator/simulate":  "orchestrator/reconcile",
 	"orchestrator/state":     "",
 	"orchestrator/telemetry": "orchestrator/state",
 	"orchestrator/template":  "",
@@ -74,9 +75,9 @@ var reserved = []rule{
 // forbidden is what the places may not use.
 var forbidden = []rule{
 	{"time.Now time.Since time.Until time.Sleep time.After time.AfterFunc time.Tick time.NewTicker time.NewTimer",
-		"orchestrator/reconcile orchestrator/state watch/judge*.go", "time comes in with the input"},
-	{"math/rand/... crypto/rand github.com/google/uuid", "orchestrator/reconcile orchestrator/state watch/judge*.go", "chance comes in with the input"},
-	{"context", "orchestrator/reconcile", "a decision waits for nothing"},
+		"orchestrator/reconcile orchestrator/simulate orchestrator/state watch/judge*.go", "time comes in with the input"},
+	{"math/rand/... crypto/rand github.com/google/uuid", "orchestrator/reconcile orchestrator/simulate orchestrator/state watch/judge*.go", "chance comes in with the input"},
+	{"context", "orchestrator/reconcile orchestrator/simulate", "a decision waits for nothing"},
 }
 
 // shapeless are names that do not say what a package is for.

@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"ostro/deploy"
+	"ostro/orchestrator/simulate"
 )
 
 func planCommand(t *terminal) *cli.Command {
@@ -21,6 +22,7 @@ func planCommand(t *terminal) *cli.Command {
 			&cli.BoolFlag{Name: "ignore-no-changes", Usage: "nothing to change is a success, not exit code 1"},
 			&cli.BoolFlag{Name: "detailed-exitcode", Usage: "end with 0 where nothing changes and with 2 where something does"},
 			&cli.BoolFlag{Name: "json", Usage: "print the plan as JSON"},
+			&cli.BoolFlag{Name: "simulate", Usage: "tell what the rollout would do when: if all goes well, if the new version crashes, if it never becomes healthy"},
 		}),
 		Action: func(c *cli.Context) error {
 			p, err := openForTemplate(c, t)
@@ -43,7 +45,8 @@ func planCommand(t *terminal) *cli.Command {
 // planned is what a deploy of one template would do.
 type planned struct {
 	*deploy.PlanResult
-	job *api.Job // as it would be submitted
+	job     *api.Job // as it would be submitted
+	futures []simulate.Timeline
 }
 
 // planAll asks for every job of the project. Nothing is uploaded or submitted.
@@ -63,6 +66,11 @@ func (p *project) planAll(ctx context.Context) ([]planned, error) {
 		if err != nil {
 			return nil, p.planFailure(err)
 		}
+		if p.c.Bool("simulate") {
+			if plan.futures, err = p.simulate(ctx, to, plan); err != nil {
+				return nil, err
+			}
+		}
 		plans = append(plans, plan)
 	}
 	return plans, nil
@@ -81,7 +89,7 @@ func (p *project) plan(ctx context.Context, to *target, job *api.Job) (planned, 
 		return planned{}, err
 	}
 	p.maskDiff(result.JobDiff)
-	return planned{result, job}, nil
+	return planned{PlanResult: result, job: job}, nil
 }
 
 func (p *project) planFailure(err error) error {
@@ -124,6 +132,7 @@ func (t *terminal) showPlan(plan planned) {
 		t.result("next launch: %s", plan.NextLaunch.Format(time.RFC3339))
 	}
 	t.result("job modify index: %d", plan.JobModifyIndex)
+	t.showSimulation(plan.job, plan.futures)
 }
 
 // planOutcome is the exit code: Levant's, where nothing to change is a failure,
@@ -160,6 +169,7 @@ type planReport struct {
 	Failed         []placementReport              `json:"failed,omitempty"`
 	Warnings       []string                       `json:"warnings,omitempty"`
 	NextLaunch     *time.Time                     `json:"next_launch,omitempty"`
+	Simulation     []futureReport                 `json:"simulation,omitempty"`
 }
 
 type placementReport struct {
@@ -180,6 +190,7 @@ func (p *project) printPlans(plans []planned) error {
 func (plan planned) report() planReport {
 	r := planReport{
 		Job: plan.JobID, Changes: !plan.NoChange(), JobModifyIndex: plan.JobModifyIndex, Diff: plan.JobDiff, Warnings: plan.Warnings,
+		Simulation: futureReports(plan.futures),
 	}
 	if plan.job.Namespace != nil {
 		r.Namespace = *plan.job.Namespace
