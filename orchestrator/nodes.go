@@ -24,10 +24,6 @@ func (o *Orchestrator) startNodes(ctx context.Context) error {
 	for _, node := range o.store.Snapshot().Nodes(nil) {
 		known[node.Name] = node
 	}
-	found, err := runner.Fingerprint(ctx, o.conf.DataDir)
-	if err != nil {
-		return fmt.Errorf("look at this machine: %w", err)
-	}
 	clients, err := filepath.Abs(filepath.Join(o.conf.DataDir, "client"))
 	if err != nil {
 		return fmt.Errorf("find the folder of the nodes: %w", err)
@@ -36,8 +32,12 @@ func (o *Orchestrator) startNodes(ctx context.Context) error {
 		return fmt.Errorf("make the folder of the nodes: %w", err)
 	}
 	// One process looks after the tasks of all nodes.
-	if o.raw, err = driver.NewRawExec(ctx, clients, o.conf.Supervisor); err != nil {
+	if o.drivers, err = driver.Open(ctx, clients, o.conf.Supervisor); err != nil {
 		return err
+	}
+	found, err := runner.Fingerprint(ctx, o.conf.DataDir, o.drivers)
+	if err != nil {
+		return fmt.Errorf("look at this machine: %w", err)
 	}
 	o.conf.Node.describe(found)
 	o.found = found
@@ -100,7 +100,7 @@ func sharePorts(r *api.NodeResources, i, nodes int) {
 
 func (o *Orchestrator) startNode(ctx context.Context, node *api.Node, dir string) error {
 	r, err := runner.New(ctx, runner.Config{
-		Dir: dir, Node: node, Raw: o.raw, MaxKillTimeout: o.conf.Node.MaxKillTimeout,
+		Dir: dir, Node: node, Drivers: o.drivers, MaxKillTimeout: o.conf.Node.MaxKillTimeout,
 		Report: func(updates []runner.Update) { o.loop.report(node.ID, updates) }, Bucket: o.bucket, View: o.view, Log: o.conf.Log.With("node", node.Name),
 	})
 	if err != nil {

@@ -66,7 +66,7 @@ type Orchestrator struct {
 	conf    Config
 	store   *state.Store
 	blobs   *blob.Store
-	raw     *driver.RawExec
+	drivers *driver.Set
 	runners map[string]*runner.Runner
 	// nodes numbers the nodes by ID, and found is what the machine is.
 	nodes   map[string]int
@@ -257,19 +257,23 @@ func (o *Orchestrator) Stop(ctx context.Context) error {
 	if ctx.Err() != nil {
 		errs = append(errs, o.kill(ending))
 	}
-	errs = append(errs, o.raw.End(ending), o.loop.giveUpAllocs(), o.Close())
+	errs = append(errs, o.drivers.End(ending), o.loop.giveUpAllocs(), o.Close())
 	return errors.Join(errs...)
 }
 
 // kill ends the tasks that are left, at once.
 func (o *Orchestrator) kill(ctx context.Context) error {
-	ids, err := o.raw.List(ctx)
+	dir, err := filepath.Abs(o.conf.DataDir)
 	if err != nil {
-		return fmt.Errorf("list the tasks that are left: %w", err)
+		return fmt.Errorf("find the tasks that are left: %w", err)
 	}
-	for _, id := range ids {
-		if err := o.raw.Signal(ctx, id, "SIGKILL"); err != nil {
-			o.conf.Log.Debug("a task cannot be killed, it may have ended", "task", id, "error", err)
+	for found, err := range o.drivers.Tasks(ctx, dir) {
+		if err != nil {
+			return err
+		}
+		d, _ := o.drivers.Get(found.Driver)
+		if err := d.Signal(ctx, found.ID, "SIGKILL"); err != nil {
+			o.conf.Log.Debug("a task cannot be killed, it may have ended", "task", found.ID, "error", err)
 		}
 	}
 	return nil
@@ -308,8 +312,8 @@ func (o *Orchestrator) Close() error {
 	for _, r := range o.runners {
 		r.Detach()
 	}
-	if o.raw != nil {
-		errs = append(errs, o.raw.Close())
+	if o.drivers != nil {
+		errs = append(errs, o.drivers.Close())
 	}
 	if o.blobs != nil {
 		errs = append(errs, o.blobs.Close())

@@ -130,11 +130,7 @@ func (d *RawExec) Forget(ctx context.Context, id string) error {
 }
 
 // List implements [Driver].
-func (d *RawExec) List(ctx context.Context) ([]string, error) { return d.ListBelow(ctx, "") }
-
-// ListBelow returns the IDs of the tasks whose logs are somewhere below dir, an absolute path: those of one node, where
-// several share a supervisor.
-func (d *RawExec) ListBelow(ctx context.Context, dir string) ([]string, error) {
+func (d *RawExec) List(ctx context.Context, dir string) ([]string, error) {
 	rep, err := d.call(ctx, "/list", request{Below: dir})
 	return rep.IDs, err
 }

@@ -3,6 +3,8 @@ package driver
 import (
 	"context"
 	"errors"
+	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -28,8 +30,9 @@ type Driver interface {
 	// Forget drops what is known of an ended task.
 	Forget(ctx context.Context, id string) error
 
-	// List returns the IDs of all tasks that are known, running or ended, in no order.
-	List(ctx context.Context) ([]string, error)
+	// List returns the IDs of the tasks that are known, running or ended, whose logs are somewhere below dir, an absolute
+	// path: those of one node. They are in no order. dir "" is any.
+	List(ctx context.Context, dir string) ([]string, error)
 }
 
 // A Task is all that a driver needs to know to start a task. Everything in it is interpolated.
@@ -40,7 +43,40 @@ type Task struct {
 	Env    []string       // the whole environment, "KEY=value"
 	User   string         // name or numeric ID; "" is the agent's own
 	Logs   Logs
+
+	// What follows is for drivers whose tasks have a root folder of their own (see OwnRoot).
+	Name      string // what people may know it by: unique among all that runs
+	AllocDir  string // absolute path of what the tasks of the allocation share
+	Resources Resources
+	Ports     []Port
+	Labels    map[string]string // what the allocation is, for people who look at the container
+	Tell      func(string)      `json:"-"` // hears of what takes time; may be nil
 }
+
+// Resources are what a task is held to. 0 is not said.
+type Resources struct {
+	CPU         int64 // MHz: its weight beside others
+	MemoryMB    int64 // what it may always have
+	MemoryMaxMB int64 // what it may have as long as there is some; 0 is MemoryMB
+}
+
+// A Port is one of the allocation's.
+type Port struct {
+	Label  string
+	HostIP string
+	Host   int // the port of the host
+	To     int // the port inside; 0 is the same
+}
+
+// The folders of a task as it sees them itself, where it has a root of its own (Nomad).
+const (
+	RootAlloc   = "/alloc"
+	RootLocal   = "/local"
+	RootSecrets = "/secrets"
+)
+
+// OwnRoot tells whether the tasks of a driver have a root folder of their own, and see theirs as the Root constants say.
+func OwnRoot(driver string) bool { return driver == "docker" }
 
 // Logs says where a task's output goes: Dir/Name.stdout.0, Dir/Name.stderr.0, then .1 and so on.
 type Logs struct {
@@ -80,4 +116,9 @@ func Recoverable(err error) error {
 func IsRecoverable(err error) bool {
 	_, ok := errors.AsType[recoverable](err)
 	return ok
+}
+
+// below tells whether path is somewhere below dir; below "" is everything.
+func below(path, dir string) bool {
+	return dir == "" || strings.HasPrefix(path, dir+string(filepath.Separator))
 }

@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"maps"
 	"runtime"
 	"time"
 
@@ -9,21 +10,33 @@ import (
 
 // Fingerprint tells which drivers work on this machine, by name, and the node attributes that say so (Nomad:
 // "driver.raw_exec" = "1"), and the signals that tasks can be sent.
-func Fingerprint(now time.Time) (drivers map[string]*api.DriverInfo, attributes map[string]string) {
+func (s *Set) Fingerprint(now time.Time) (drivers map[string]*api.DriverInfo, attributes map[string]string) {
 	drivers = map[string]*api.DriverInfo{}
 	attributes = map[string]string{}
-	for _, name := range []string{"raw_exec", "mock_driver"} {
+	for name := range s.drivers {
 		if name == "raw_exec" && runtime.GOOS == "windows" {
 			continue
 		}
+		about := map[string]string{"driver." + name: "true"}
+		attributes["driver."+name] = "1"
+		switch {
+		case name == "docker":
+			maps.Copy(about, s.docker.about)
+		case name == "java":
+			maps.Copy(about, s.java.about)
+		}
+		for key, value := range about {
+			if key != "driver."+name {
+				attributes[key] = value
+			}
+		}
 		drivers[name] = &api.DriverInfo{
-			Attributes:        map[string]string{"driver." + name: "true"},
+			Attributes:        about,
 			Detected:          true,
 			Healthy:           true,
 			HealthDescription: "Healthy",
 			UpdateTime:        now.UTC(),
 		}
-		attributes["driver."+name] = "1"
 	}
 	if names := signalNames(); names != "" {
 		attributes["os.signals"] = names

@@ -40,6 +40,7 @@ type mockOutput struct {
 
 type mockTask struct {
 	conf mockConfig
+	logs string   // their folder
 	stop chan int // gets the signal that ends the task
 	done chan struct{}
 	exit Exit
@@ -72,7 +73,7 @@ func (m *Mock) Start(ctx context.Context, t Task) error {
 	if _, known := m.tasks[t.ID]; known {
 		return nil
 	}
-	task := &mockTask{conf: conf, stop: make(chan int, 1), done: make(chan struct{})}
+	task := &mockTask{conf: conf, logs: t.Logs.Dir, stop: make(chan int, 1), done: make(chan struct{})}
 	m.tasks[t.ID] = task
 	go task.run(t.Logs)
 	return nil
@@ -170,12 +171,14 @@ func (m *Mock) Forget(_ context.Context, id string) error {
 }
 
 // List implements [Driver].
-func (m *Mock) List(context.Context) ([]string, error) {
+func (m *Mock) List(_ context.Context, dir string) ([]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	ids := make([]string, 0, len(m.tasks))
-	for id := range m.tasks {
-		ids = append(ids, id)
+	for id, t := range m.tasks {
+		if below(t.logs, dir) {
+			ids = append(ids, id)
+		}
 	}
 	return ids, nil
 }

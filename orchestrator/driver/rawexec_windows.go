@@ -41,10 +41,7 @@ func (*RawExec) Stop(context.Context, string, string, time.Duration) error { ret
 func (*RawExec) Forget(context.Context, string) error { return errWindows }
 
 // List fails on windows.
-func (*RawExec) List(context.Context) ([]string, error) { return nil, errWindows }
-
-// ListBelow fails on windows.
-func (*RawExec) ListBelow(context.Context, string) ([]string, error) { return nil, errWindows }
+func (*RawExec) List(context.Context, string) ([]string, error) { return nil, errWindows }
 
 // signalNames is empty: no signals are sent here.
 func signalNames() string { return "" }

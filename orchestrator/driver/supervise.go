@@ -10,7 +10,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -188,7 +187,7 @@ func (s *supervisor) list(dir string) []string {
 	defer s.mu.Unlock()
 	ids := make([]string, 0, len(s.tasks))
 	for id, c := range s.tasks {
-		if dir == "" || strings.HasPrefix(c.rec.Logs.Dir, dir+string(filepath.Separator)) {
+		if below(c.rec.Logs.Dir, dir) {
 			ids = append(ids, id)
 		}
 	}

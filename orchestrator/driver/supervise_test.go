@@ -49,7 +49,7 @@ func connect(t *testing.T, dir string) *RawExec {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		ids, err := d.List(ctx)
+		ids, err := d.List(ctx, "")
 		for _, id := range ids {
 			err = errors.Join(err, d.Stop(ctx, id, "", 0))
 		}
@@ -160,7 +160,7 @@ func TestStartTwiceIsOnce(t *testing.T) {
 	if err := errors.Join(d.Forget(soon(t), task.ID), d.Forget(soon(t), task.ID)); err != nil {
 		t.Error(err)
 	}
-	if ids, err := d.List(soon(t)); err != nil || len(ids) != 0 {
+	if ids, err := d.List(t.Context(), ""); err != nil || len(ids) != 0 {
 		t.Errorf("%v, %v", ids, err)
 	}
 }

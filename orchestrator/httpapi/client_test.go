@@ -26,12 +26,12 @@ func running(t *testing.T) (*api.Client, *api.Allocation) {
 	t.Helper()
 	started := make(chan struct{}, 100)
 	dir := t.TempDir()
-	raw, err := driver.NewRawExec(t.Context(), dir, []string{os.Args[0], "supervise"})
+	drivers, err := driver.Open(t.Context(), dir, []string{os.Args[0], "supervise"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	node, err := runner.New(t.Context(), runner.Config{
-		Dir: dir, Node: &api.Node{ID: node1, Name: "n"}, Raw: raw,
+		Dir: dir, Node: &api.Node{ID: node1, Name: "n"}, Drivers: drivers,
 		Report: func(updates []runner.Update) {
 			for _, u := range updates {
 				if u.ClientStatus == api.AllocClientStatusRunning {
@@ -46,7 +46,7 @@ func running(t *testing.T) (*api.Client, *api.Allocation) {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
-		if err := errors.Join(node.Stop(ctx), raw.End(ctx)); err != nil {
+		if err := errors.Join(node.Stop(ctx), drivers.End(ctx)); err != nil {
 			t.Error(err)
 		}
 	})

@@ -39,13 +39,13 @@ func agentMain(dir string) error {
 	if err != nil {
 		return err
 	}
-	raw, err := driver.NewRawExec(context.Background(), dir, []string{self, "supervise"})
+	drivers, err := driver.Open(context.Background(), dir, []string{self, "supervise"})
 	if err != nil {
 		return err
 	}
 	r, err := New(context.Background(), Config{
-		Dir: dir,
-		Raw: raw,
+		Dir:     dir,
+		Drivers: drivers,
 		Report: func(updates []Update) {
 			for _, u := range updates {
 				data, err := json.Marshal(u)

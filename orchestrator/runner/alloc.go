@@ -74,10 +74,11 @@ func (a *alloc) spec(name string) (*api.Allocation, *api.TaskGroup, *api.Task) {
 }
 
 func (a *alloc) driver(name string) driver.Driver {
-	if d, ok := a.runner.drivers[name]; ok {
+	if d, ok := a.runner.conf.Drivers.Get(name); ok {
 		return d
 	}
-	return a.runner.raw // which will say that it does not know the task
+	d, _ := a.runner.conf.Drivers.Get("raw_exec")
+	return d // which will say that it does not know the task
 }
 
 // state returns a copy of what is known of t.

@@ -232,7 +232,9 @@ func (a *alloc) renewChecks() {
 	a.checkedFor = a.want
 	fresh := map[string]*checkState{}
 	if group := a.group(); group != nil {
-		env := func(t *api.Task) taskEnv { return newTaskEnv(a.want, group, t, a.runner.conf.Node, a.dir) }
+		env := func(t *api.Task) taskEnv {
+			return newTaskEnv(a.want, group, t, a.runner.conf.Node, foldersOf(t, a.dir))
+		}
 		for _, c := range checksOf(a.want, group, env) {
 			s, ok := a.checks[c.id]
 			if !ok {

@@ -115,7 +115,9 @@ func TestCheckResults(t *testing.T) {
 			tc.spec.Timeout = 200 * time.Millisecond
 		}
 		a := withService(allocation("a1", shellTask("web", "")), port(t, tc.url), tc.spec)
-		env := func(task *api.Task) taskEnv { return newTaskEnv(a, a.Job.TaskGroups[0], task, &api.Node{}, "/x") }
+		env := func(task *api.Task) taskEnv {
+			return newTaskEnv(a, a.Job.TaskGroups[0], task, &api.Node{}, hostFolders("/x", task.Name))
+		}
 		c := checksOf(a, a.Job.TaskGroups[0], env)[0]
 		status, code, output := c.do(t.Context())
 		if status != tc.status || code != tc.code || !strings.Contains(output, tc.output) || len(output) > 3072 {

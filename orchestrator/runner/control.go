@@ -123,6 +123,7 @@ func (r *Runner) Signal(ctx context.Context, allocID, task, signal string) error
 	var errs []error
 	for _, name := range a.names {
 		if err := a.tasks[name].signal(ctx, signal, eventSignaling(signal)); err != nil {
+			//lint:ignore ST1005 Nomad's words
 			errs = append(errs, fmt.Errorf("Failed to signal task: %s, err: %w", name, err))
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"sync"
 
 	"github.com/hashicorp/nomad/api"
+
+	"ostro/orchestrator/driver"
 )
 
 // hostEnv names what a task gets of the agent's own environment. Nomad hands raw_exec tasks everything but a list of
@@ -24,11 +26,52 @@ type taskEnv struct {
 	attrs map[string]string // "attr.kernel.name", "node.datacenter", "meta.rack"
 }
 
-// newTaskEnv builds the environment of a task. dir is the allocation's folder. The order of precedence, lowest first:
-// the host's, NOMAD_*, the job's meta, the task's env block.
-func newTaskEnv(alloc *api.Allocation, group *api.TaskGroup, task *api.Task, node *api.Node, dir string) taskEnv {
+// folders are those of a task as it sees them.
+type folders struct {
+	alloc, local, secrets string
+	ownRoot               bool // the task sees nothing of the host
+}
+
+// hostFolders are those of a task on the host, below the allocation's folder.
+func hostFolders(allocDir, task string) folders {
+	return folders{
+		alloc:   filepath.Join(allocDir, "alloc"),
+		local:   filepath.Join(allocDir, task, "local"),
+		secrets: filepath.Join(allocDir, task, "secrets"),
+	}
+}
+
+// foldersOf are those of a task as its driver shows them to it.
+func foldersOf(spec *api.Task, allocDir string) folders {
+	if driver.OwnRoot(spec.Driver) {
+		return folders{alloc: driver.RootAlloc, local: driver.RootLocal, secrets: driver.RootSecrets, ownRoot: true}
+	}
+	return hostFolders(allocDir, spec.Name)
+}
+
+// newTaskEnv builds the environment of a task. The order of precedence, lowest first: the host's where the task runs on
+// it, NOMAD_*, the job's meta, the task's env block.
+func newTaskEnv(alloc *api.Allocation, group *api.TaskGroup, task *api.Task, node *api.Node, dirs folders) taskEnv {
 	e := taskEnv{env: map[string]string{}, attrs: nodeAttrs(node)}
 	e.attrs["node.region"] = derefOr(alloc.Job.Region, "global")
+	if !dirs.ownRoot {
+		e.addHost()
+	}
+	e.env["NOMAD_ALLOC_DIR"] = dirs.alloc
+	e.env["NOMAD_TASK_DIR"] = dirs.local
+	e.env["NOMAD_SECRETS_DIR"] = dirs.secrets
+	e.addNames(alloc, group, task, node)
+	e.addResources(alloc, task)
+	e.addPorts(alloc)
+	e.addMeta(alloc.Job.Meta, group.Meta, task.Meta)
+	for _, key := range slices.Sorted(maps.Keys(task.Env)) {
+		e.env[cleanName(key)] = e.replace(task.Env[key])
+	}
+	return e
+}
+
+// addHost adds what every process of this machine may know.
+func (e taskEnv) addHost() {
 	for _, key := range hostEnv {
 		if value, ok := os.LookupEnv(key); ok {
 			e.env[key] = value
@@ -39,17 +82,6 @@ func newTaskEnv(alloc *api.Allocation, group *api.TaskGroup, task *api.Task, nod
 			e.env[key] = value
 		}
 	}
-	e.env["NOMAD_ALLOC_DIR"] = filepath.Join(dir, "alloc")
-	e.env["NOMAD_TASK_DIR"] = filepath.Join(dir, task.Name, "local")
-	e.env["NOMAD_SECRETS_DIR"] = filepath.Join(dir, task.Name, "secrets")
-	e.addNames(alloc, group, task, node)
-	e.addResources(alloc, task)
-	e.addPorts(alloc)
-	e.addMeta(alloc.Job.Meta, group.Meta, task.Meta)
-	for _, key := range slices.Sorted(maps.Keys(task.Env)) {
-		e.env[cleanName(key)] = e.replace(task.Env[key])
-	}
-	return e
 }
 
 func (e taskEnv) addNames(alloc *api.Allocation, group *api.TaskGroup, task *api.Task, node *api.Node) {

@@ -57,6 +57,13 @@ func eventDriverFailure(err error) *api.TaskEvent {
 	return e
 }
 
+// eventDriver passes on what the driver says while it starts a task.
+func eventDriver(message string) *api.TaskEvent {
+	e := newEvent(api.TaskDriverMessage, message)
+	e.DriverMessage, e.Details["driver_message"] = message, message
+	return e
+}
+
 func eventStarted() *api.TaskEvent { return newEvent(api.TaskStarted, "Task started by client") }
 
 func eventTerminated(exit driver.Exit) *api.TaskEvent {

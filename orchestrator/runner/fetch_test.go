@@ -94,7 +94,7 @@ func fetchOne(t *testing.T, artifact *api.TaskArtifact, bucket func(string) (S3E
 	defer root.Close()
 	spec := &api.Task{Name: "web"}
 	a := allocation("a1", spec)
-	d := download{artifact: artifact, env: newTaskEnv(a, a.Job.TaskGroups[0], spec, &api.Node{}, allocDir), bucket: bucket}
+	d := download{artifact: artifact, env: newTaskEnv(a, a.Job.TaskGroups[0], spec, &api.Node{}, hostFolders(allocDir, spec.Name)), bucket: bucket}
 	err = d.run(t.Context(), root, filepath.Join(allocDir, ".fetch-web", "0"), taskDir)
 	if err != nil {
 		err = fmt.Errorf("%s", d.redact(err))

@@ -27,8 +27,8 @@ const nomadVersion = "2.0.6"
 const guessedMHz = 1000
 
 // Fingerprint describes this machine as a node does: Name, Attributes, Drivers, NodeResources and ReservedResources are
-// set. dataDir tells which disk counts. The one network is the loopback device: what runs here is reached from here.
-func Fingerprint(ctx context.Context, dataDir string) (*api.Node, error) {
+// set. dataDir tells which disk counts, of which drivers there are. The one network is the loopback device: what runs here is reached from here.
+func Fingerprint(ctx context.Context, dataDir string, of *driver.Set) (*api.Node, error) {
 	name, err := os.Hostname()
 	if err != nil {
 		return nil, fmt.Errorf("describe this machine: %w", err)
@@ -42,7 +42,7 @@ func Fingerprint(ctx context.Context, dataDir string) (*api.Node, error) {
 		return nil, fmt.Errorf("describe the disk of %s: %w", dataDir, err)
 	}
 	cores, mhz, model := processor(ctx)
-	drivers, attributes := driver.Fingerprint(time.Now())
+	drivers, attributes := of.Fingerprint(time.Now())
 	for key, value := range map[string]string{
 		"cpu.arch":                  runtime.GOARCH,
 		"cpu.modelname":             model,

@@ -4,6 +4,7 @@ package runner
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/hashicorp/nomad/api"
@@ -25,8 +26,14 @@ func TestNodesShareASupervisor(t *testing.T) {
 	second = first.beside(filepath.Join(dir, "1"))
 	second.Sync(nil)
 	eventually(t, "the second node's stray has ended", func() bool {
-		ids, err := first.raw.List(t.Context())
-		return err == nil && len(ids) == 1 && ids[0] == runID("a1", "web", 1)
+		var left []string
+		for found, err := range first.drivers.Tasks(t.Context(), dir) {
+			if err != nil {
+				return false
+			}
+			left = append(left, found.ID)
+		}
+		return slices.Equal(left, []string{runID("a1", "web", 1)})
 	})
 	if u := first.awaitStatus("a1", "running"); u.TaskStates["web"].Restarts != 0 {
 		t.Errorf("the first node's task: %v", eventTexts(u))

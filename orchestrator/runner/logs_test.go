@@ -187,7 +187,8 @@ func TestFiles(t *testing.T) {
 }
 
 func TestFingerprint(t *testing.T) {
-	node, err := Fingerprint(t.Context(), filepath.Join(t.TempDir(), "not/there/yet"))
+	n := newNode(t, nodeDir(t))
+	node, err := Fingerprint(t.Context(), filepath.Join(t.TempDir(), "not/there/yet"), n.drivers)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ import (
 type node struct {
 	*Runner
 	t       *testing.T
-	raw     *driver.RawExec
+	drivers *driver.Set
 	stopped bool
 
 	mu      sync.Mutex
@@ -41,11 +41,11 @@ func newNode(t *testing.T, dir string) *node {
 // newNodeWith is newNode with a configuration that is changed first.
 func newNodeWith(t *testing.T, dir string, change func(*Config)) *node {
 	t.Helper()
-	raw, err := driver.NewRawExec(t.Context(), dir, []string{os.Args[0], "supervise"})
+	drivers, err := driver.Open(t.Context(), dir, []string{os.Args[0], "supervise"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := runNode(t, dir, raw, change)
+	n := runNode(t, dir, drivers, change)
 	t.Cleanup(n.stop)
 	return n
 }
@@ -53,20 +53,20 @@ func newNodeWith(t *testing.T, dir string, change func(*Config)) *node {
 // beside runs a Runner on dir whose tasks the supervisor of n looks after. It is stopped before n is.
 func (n *node) beside(dir string) *node {
 	n.t.Helper()
-	other := runNode(n.t, dir, n.raw, func(*Config) {})
+	other := runNode(n.t, dir, n.drivers, func(*Config) {})
 	n.t.Cleanup(other.stopTasks)
 	return other
 }
 
-func runNode(t *testing.T, dir string, raw *driver.RawExec, change func(*Config)) *node {
+func runNode(t *testing.T, dir string, drivers *driver.Set, change func(*Config)) *node {
 	t.Helper()
-	n := &node{t: t, raw: raw, latest: map[string]Update{}, changed: make(chan struct{}, 1)}
+	n := &node{t: t, drivers: drivers, latest: map[string]Update{}, changed: make(chan struct{}, 1)}
 	conf := Config{
-		Dir:    dir,
-		Node:   &api.Node{ID: "n1", Name: "node", Datacenter: "dc1", Attributes: map[string]string{"kernel.name": "linux"}},
-		Raw:    raw,
-		Report: n.report,
-		Log:    slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Dir:     dir,
+		Node:    &api.Node{ID: "n1", Name: "node", Datacenter: "dc1", Attributes: map[string]string{"kernel.name": "linux"}},
+		Drivers: drivers,
+		Report:  n.report,
+		Log:     slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	change(&conf)
 	r, err := New(t.Context(), conf)
@@ -138,7 +138,7 @@ func (n *node) stop() {
 	n.stopTasks()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	if err := n.raw.End(ctx); err != nil {
+	if err := n.drivers.End(ctx); err != nil {
 		n.t.Error(err)
 	}
 }
@@ -158,7 +158,7 @@ func (n *node) detach() {
 	n.t.Helper()
 	n.stopped = true
 	n.Detach()
-	if err := n.raw.Close(); err != nil {
+	if err := n.drivers.Close(); err != nil {
 		n.t.Error(err)
 	}
 }

@@ -5,11 +5,13 @@ import (
 	"path/filepath"
 
 	"github.com/hashicorp/nomad/api"
+
+	"ostro/orchestrator/driver"
 )
 
 // newAlloc takes an allocation in, together with what a former agent has written down of it. runs are the starts of its
 // tasks that the driver still knows: if the agent's own notes are lost, they tell what runs.
-func newAlloc(r *Runner, want *api.Allocation, runs []string) *alloc {
+func newAlloc(r *Runner, want *api.Allocation, runs []driver.Found) *alloc {
 	a := &alloc{
 		runner:   r,
 		id:       want.ID,
@@ -55,10 +57,10 @@ func newAlloc(r *Runner, want *api.Allocation, runs []string) *alloc {
 }
 
 // tasksOfRuns makes the notes on tasks anew from the starts that the driver knows and the states as last reported.
-func tasksOfRuns(runs []string, reported map[string]*api.TaskState) map[string]*savedTask {
+func tasksOfRuns(runs []driver.Found, reported map[string]*api.TaskState) map[string]*savedTask {
 	tasks := map[string]*savedTask{}
-	for _, id := range runs {
-		_, name, start := splitRunID(id)
+	for _, run := range runs {
+		_, name, start := splitRunID(run.ID)
 		s := tasks[name]
 		if s == nil {
 			s = &savedTask{State: &api.TaskState{State: statePending}, SetUp: true, Fetched: true}
@@ -68,7 +70,7 @@ func tasksOfRuns(runs []string, reported map[string]*api.TaskState) map[string]*
 			tasks[name] = s
 		}
 		if start > s.Starts {
-			s.Starts, s.Run, s.Driver = start, id, "raw_exec"
+			s.Starts, s.Run, s.Driver = start, run.ID, run.Driver
 		}
 	}
 	return tasks

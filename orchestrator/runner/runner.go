@@ -17,9 +17,9 @@ import (
 
 // Config is what a Runner needs.
 type Config struct {
-	Dir  string          // absolute path of the node's data folder
-	Node *api.Node       // for ${node.*}, ${attr.*} and ${meta.*}
-	Raw  *driver.RawExec // runs plain commands, of other nodes, too; it outlives the Runner
+	Dir     string      // absolute path of the node's data folder
+	Node    *api.Node   // for ${node.*}, ${attr.*} and ${meta.*}
+	Drivers *driver.Set // run the tasks, those of other nodes, too; they outlive the Runner
 
 	// Report is called with client-side changes, oldest first, never concurrently, and never from within a call of
 	// the Runner's methods. After the first Sync it is called for every allocation that is not terminal. It must return
@@ -57,10 +57,8 @@ type Update struct {
 
 // A Runner runs the allocations of one node.
 type Runner struct {
-	conf    Config
-	log     *slog.Logger
-	raw     *driver.RawExec
-	drivers map[string]driver.Driver
+	conf Config
+	log  *slog.Logger
 
 	ctx    context.Context // ends when the Runner lets go of its tasks
 	cancel context.CancelFunc
@@ -71,8 +69,8 @@ type Runner struct {
 	allocs map[string]*alloc
 	closed bool
 
-	// What the driver knew when the Runner began, by allocation; nil after the first Sync.
-	leftovers map[string][]string
+	// What the drivers knew when the Runner began, by allocation; nil after the first Sync.
+	leftovers map[string][]driver.Found
 
 	dirtyMu sync.Mutex
 	dirty   []string      // IDs of allocations to report, in order of their first change
@@ -99,24 +97,18 @@ func New(ctx context.Context, c Config) (*Runner, error) {
 		}
 	}
 	r := &Runner{
-		conf: c,
-		log:  c.Log,
-		raw:  c.Raw,
-		drivers: map[string]driver.Driver{
-			"raw_exec":    c.Raw,
-			"mock_driver": driver.NewMock(),
-		},
+		conf:   c,
+		log:    c.Log,
 		allocs: map[string]*alloc{},
 		wake:   make(chan struct{}, 1),
 	}
-	ids, err := c.Raw.ListBelow(ctx, c.Dir)
-	if err != nil {
-		return nil, fmt.Errorf("list the tasks from before: %w", err)
-	}
-	r.leftovers = map[string][]string{}
-	for _, id := range ids {
-		allocID, _, _ := splitRunID(id)
-		r.leftovers[allocID] = append(r.leftovers[allocID], id)
+	r.leftovers = map[string][]driver.Found{}
+	for found, err := range c.Drivers.Tasks(ctx, c.Dir) {
+		if err != nil {
+			return nil, err
+		}
+		allocID, _, _ := splitRunID(found.ID)
+		r.leftovers[allocID] = append(r.leftovers[allocID], found)
 	}
 	r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	r.loops.Go(r.report)
@@ -164,7 +156,7 @@ func (r *Runner) Sync(allocs []*api.Allocation) {
 }
 
 // strays returns the runs from before that no allocation has taken up. The caller holds mu.
-func (r *Runner) strays() (ids []string) {
+func (r *Runner) strays() (left []driver.Found) {
 	taken := map[string]bool{}
 	for _, a := range r.allocs {
 		for _, t := range a.tasks {
@@ -172,20 +164,24 @@ func (r *Runner) strays() (ids []string) {
 		}
 	}
 	for _, all := range r.leftovers {
-		for _, id := range all {
-			if !taken[id] {
-				ids = append(ids, id)
+		for _, found := range all {
+			if !taken[found.ID] {
+				left = append(left, found)
 			}
 		}
 	}
-	return ids
+	return left
 }
 
 // removeStrays ends tasks and removes folders of allocations that went away while no agent ran.
-func (r *Runner) removeStrays(ids []string, wanted map[string]bool) {
-	for _, id := range ids {
-		if err := errors.Join(r.raw.Stop(r.ctx, id, "", 0), r.raw.Forget(r.ctx, id)); err != nil {
-			r.log.Error("a task of a removed allocation cannot be ended", "task", id, "error", err)
+func (r *Runner) removeStrays(strays []driver.Found, wanted map[string]bool) {
+	for _, found := range strays {
+		d, ok := r.conf.Drivers.Get(found.Driver)
+		if !ok {
+			continue
+		}
+		if err := errors.Join(d.Stop(r.ctx, found.ID, "", 0), d.Forget(r.ctx, found.ID)); err != nil {
+			r.log.Error("a task of a removed allocation cannot be ended", "task", found.ID, "error", err)
 		}
 	}
 	entries, err := os.ReadDir(allocsDir(r.conf.Dir))

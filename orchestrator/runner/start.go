@@ -21,7 +21,7 @@ func (t *task) start(ctx context.Context) error {
 	if err := t.prepare(ctx); err != nil {
 		return err
 	}
-	d, ok := t.alloc.runner.drivers[spec.Driver]
+	d, ok := t.alloc.runner.conf.Drivers.Get(spec.Driver)
 	if !ok {
 		err := fmt.Errorf("driver %q is not available on this node", spec.Driver)
 		return t.fail(ctx, eventDriverFailure(err), err)
@@ -48,30 +48,64 @@ func (t *task) start(ctx context.Context) error {
 
 // driverTask is the task as a driver starts it, with everything interpolated. id names the start.
 func (t *task) driverTask(id string) (driver.Task, error) {
-	_, _, spec := t.alloc.spec(t.name)
+	alloc, group, spec := t.alloc.spec(t.name)
 	if spec == nil {
 		return driver.Task{}, errors.New("the job has no such task any more")
 	}
-	env := t.env()
+	env := newTaskEnv(alloc, group, spec, t.alloc.runner.conf.Node, foldersOf(spec, t.alloc.dir))
 	t.alloc.mu.Lock()
 	templates := t.templates
 	t.alloc.mu.Unlock()
 	templates.addTo(env)
 	config, _ := env.replaceAll(spec.Config).(map[string]any)
-	return driver.Task{
-		ID:     id,
-		Dir:    t.dir(),
-		Config: config,
-		Env:    env.list(),
-		User:   env.replace(spec.User),
-		Logs:   logsOf(t.alloc.dir, spec),
-	}, nil
+	run := driver.Task{
+		ID:       id,
+		Dir:      t.dir(),
+		Config:   config,
+		Env:      env.list(),
+		User:     env.replace(spec.User),
+		Logs:     logsOf(t.alloc.dir, spec),
+		Name:     spec.Name + "-" + alloc.ID,
+		AllocDir: filepath.Join(t.alloc.dir, "alloc"),
+		Labels:   labelsOf(alloc, spec),
+		Tell: func(message string) {
+			t.alloc.change(t, func(s *savedTask) { addEvent(s.State, eventDriver(message)) })
+		},
+	}
+	addAllocated(&run, alloc, spec.Name)
+	return run, nil
 }
 
-// env is the task's environment, without what its templates add.
+// labelsOf says to people who look at a container what it is. (Nomad: the names.)
+func labelsOf(alloc *api.Allocation, spec *api.Task) map[string]string {
+	return map[string]string{
+		"com.hashicorp.nomad.alloc_id":        alloc.ID,
+		"com.hashicorp.nomad.job_id":          alloc.JobID,
+		"com.hashicorp.nomad.namespace":       alloc.Namespace,
+		"com.hashicorp.nomad.task_group_name": alloc.TaskGroup,
+		"com.hashicorp.nomad.task_name":       spec.Name,
+	}
+}
+
+// addAllocated adds the ports and resources that the task was given.
+func addAllocated(run *driver.Task, alloc *api.Allocation, name string) {
+	r := alloc.AllocatedResources
+	if r == nil {
+		return
+	}
+	for _, p := range r.Shared.Ports {
+		run.Ports = append(run.Ports, driver.Port{Label: p.Label, HostIP: p.HostIP, Host: p.Value, To: p.To})
+	}
+	if own := r.Tasks[name]; own != nil {
+		run.Resources = driver.Resources{CPU: own.Cpu.CpuShares, MemoryMB: own.Memory.MemoryMB, MemoryMaxMB: own.Memory.MemoryMaxMB}
+	}
+}
+
+// env is the task's environment as the host sees it, without what its templates add: what is prepared for the task is
+// prepared there, also where the task itself sees its folders elsewhere.
 func (t *task) env() taskEnv {
 	alloc, group, spec := t.alloc.spec(t.name)
-	return newTaskEnv(alloc, group, spec, t.alloc.runner.conf.Node, t.alloc.dir)
+	return newTaskEnv(alloc, group, spec, t.alloc.runner.conf.Node, hostFolders(t.alloc.dir, t.name))
 }
 
 func (t *task) dir() string { return filepath.Join(t.alloc.dir, t.name) }

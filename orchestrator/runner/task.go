@@ -125,7 +125,7 @@ func (t *task) once(ctx context.Context) (o outcome, killed bool) {
 // known reports whether the driver has the run that was decided before this agent started. It has not, for example,
 // when the agent died just before the start.
 func (t *task) known(ctx context.Context, s savedTask) bool {
-	ids, err := t.alloc.driver(s.Driver).List(ctx)
+	ids, err := t.alloc.driver(s.Driver).List(ctx, t.alloc.runner.conf.Dir)
 	if err != nil {
 		return true // the wait asks again until it gets an answer
 	}

@@ -89,6 +89,7 @@ func (m *templates) newBlock(s *api.Template) (*templateBlock, error) {
 	if p := deref(s.Perms); p != "" {
 		bits, err := strconv.ParseUint(p, 8, 12)
 		if err != nil {
+			//lint:ignore ST1005 Nomad's words
 			return nil, fmt.Errorf("Failed to parse %q as octal: %w", p, err)
 		}
 		b.perms = os.FileMode(bits)
