@@ -89,7 +89,7 @@ func (g *group) endRules() []rule {
 		}, bucketReconnect},
 		{"ended", func(a *api.Allocation) bool { return ended(a) && a.ClientStatus != api.AllocClientStatusFailed }, bucketDrop},
 		{"replaced", func(a *api.Allocation) bool { return ended(a) && a.NextAllocation != "" }, bucketDrop},
-		{"failed, may be replaced", g.replaceNow, bucketReschedule},
+		{"failed, may be replaced", func(a *api.Allocation) bool { return ended(a) && g.replaceNow(a) }, bucketReschedule},
 		{"failed, stays", ended, bucketKeep},
 	}
 }

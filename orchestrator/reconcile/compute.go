@@ -66,8 +66,7 @@ func (c *computation) loseStopped() {
 	for _, a := range c.in.Allocs {
 		running := a.ClientStatus == api.AllocClientStatusRunning || a.ClientStatus == api.AllocClientStatusPending
 		if a.DesiredStatus != api.AllocDesiredStatusRun && running && c.nodeLost(a) {
-			changed := c.change(a)
-			changed.DesiredDescription, changed.ClientStatus = descLost, api.AllocClientStatusLost
+			c.change(a).ClientStatus = api.AllocClientStatusLost
 		}
 	}
 }

@@ -22,7 +22,7 @@ func TestAnyHistory(t *testing.T) {
 		for i := range rapid.IntRange(1, 4).Draw(rt, "nodes") {
 			w.command([]string{"node", fmt.Sprintf("n%d", i)})
 		}
-		kind := rapid.SampledFrom([]string{"service", "service", "system", "batch"}).Draw(rt, "type")
+		kind := rapid.SampledFrom([]string{"service", "service", "system", "batch", "sysbatch"}).Draw(rt, "type")
 		for range rapid.IntRange(1, 25).Draw(rt, "steps") {
 			w.randomStep(rt, kind)
 			w.command([]string{"reconcile"})
@@ -33,7 +33,7 @@ func TestAnyHistory(t *testing.T) {
 }
 
 func (w *world) randomStep(rt *rapid.T, kind string) {
-	step := rapid.SampledFrom([]string{"job", "healthy", "healthy", "unhealthy", "failed", "complete", "advance", "promote", "fail", "pause", "resume", "stop", "down", "up"}).Draw(rt, "step")
+	step := rapid.SampledFrom([]string{"job", "healthy", "healthy", "unhealthy", "failed", "complete", "advance", "promote", "fail", "pause", "resume", "stop", "stopped", "down", "away", "up", "leave", "drain"}).Draw(rt, "step")
 	if len(w.versions) == 0 {
 		step = "job"
 	}
@@ -55,8 +55,17 @@ func (w *world) randomStep(rt *rapid.T, kind string) {
 		if !*w.versions[0].Stop {
 			w.command([]string{"stop"})
 		}
-	case "down":
-		w.command([]string{"node", "n0", "down"})
+	case "stopped":
+		w.command([]string{"stopped"})
+	case "down", "away":
+		status := map[string]string{"down": "down", "away": "disconnected"}[step]
+		w.command([]string{"node", rapid.SampledFrom([]string{"n0", "n1"}).Draw(rt, "node"), status})
+	case "leave":
+		w.command([]string{"leave", "n0", "deadline=" + rapid.SampledFrom([]string{"1m", "0s", "-1s"}).Draw(rt, "deadline")})
+	case "drain":
+		if live := w.named([]string{"all"}); len(live) > 0 {
+			w.move(rapid.SampledFrom(live).Draw(rt, "moved"))
+		}
 	case "up":
 		w.command([]string{"node", "n0"})
 	}
@@ -64,13 +73,18 @@ func (w *world) randomStep(rt *rapid.T, kind string) {
 
 func randomJob(rt *rapid.T, kind string) string {
 	job := fmt.Sprintf("job web type=%s env=%d", kind, rapid.IntRange(0, 2).Draw(rt, "env"))
-	if kind != api.JobTypeSystem {
+	if kind != api.JobTypeSystem && kind != api.JobTypeSysbatch {
 		job += fmt.Sprintf(" count=%d", rapid.IntRange(0, 4).Draw(rt, "count"))
 	}
 	if kind == api.JobTypeService {
 		job += fmt.Sprintf(" canary=%d max_parallel=%d", rapid.IntRange(0, 2).Draw(rt, "canary"), rapid.IntRange(0, 2).Draw(rt, "max_parallel"))
 	}
-	for _, option := range []string{"auto_revert", "reschedule=0", "port=80"} {
+	if kind == api.JobTypeSystem {
+		job += fmt.Sprintf(" canary=%d", rapid.SampledFrom([]int{0, 50, 100}).Draw(rt, "canary"))
+	}
+	for _, option := range []string{
+		"auto_revert", "reschedule=0", "port=80", "distinct_hosts", "lost_after=30s", "lost_after=1h replace=false", "stop_on_client_after=20s",
+	} {
 		if rapid.Bool().Draw(rt, option) {
 			job += " " + option
 		}
@@ -96,7 +110,28 @@ func (w *world) holds() {
 			}
 		}
 	}
+	w.namesDiffer()
 	w.fixedPoint()
+}
+
+// namesDiffer holds for the allocations of one version that are in reach: those
+// of a system job differ by their nodes.
+func (w *world) namesDiffer() {
+	bearer := map[string]string{}
+	for _, a := range w.allocs {
+		canary := a.DeploymentStatus != nil && a.DeploymentStatus.Canary
+		if Terminal(a) || canary || a.ClientStatus == api.AllocClientStatusUnknown {
+			continue
+		}
+		key := fmt.Sprint(a.Name, *a.Job.Version)
+		if everywhere(a.Job) {
+			key += a.NodeID
+		}
+		if other, taken := bearer[key]; taken {
+			w.t.Errorf("%s and %s are both %s of version %d", a.ID, other, a.Name, *a.Job.Version)
+		}
+		bearer[key] = a.ID
+	}
 }
 
 // fixedPoint asks again: after a few decisions on their own results nothing

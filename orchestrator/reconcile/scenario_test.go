@@ -110,6 +110,14 @@ func (w *world) command(words []string) {
 		job.Stop = new(true)
 		w.addVersion(&job)
 		w.addEval("job-deregister")
+	case "stopped": // stopped: what was told to stop has stopped
+		for id, a := range w.allocs {
+			if a.DesiredStatus != api.AllocDesiredStatusRun && !ended(a) {
+				done := *a
+				done.ClientStatus = api.AllocClientStatusComplete
+				w.allocs[id] = &done
+			}
+		}
 	case "running", "healthy", "unhealthy", "failed", "complete": // healthy 0 n1, or: healthy all
 		for _, id := range w.named(args) {
 			w.client(id, words[0])
@@ -132,15 +140,18 @@ func (w *world) command(words []string) {
 		w.addEval(args[0])
 	case "drain": // drain 0
 		for _, id := range w.named(args) {
-			a := *w.allocs[id]
-			a.DesiredTransition.Migrate = new(true)
-			w.allocs[id] = &a
+			w.move(id)
 		}
-		w.addEval("node-drain")
+	case "leave": // leave n1 deadline=1h ignore_system
+		w.leave(args)
 	case "reconcile": // reconcile
 		w.reconcile()
 	case "show": // show
 		w.show()
+	case "evals": // evals
+		for _, e := range w.evals {
+			w.say("%s %s %s: %s", e.ID, e.TriggeredBy, e.Status, e.StatusDescription)
+		}
 	default:
 		w.t.Fatalf("unknown command %q", words[0])
 	}
@@ -187,8 +198,17 @@ func (w *world) node(args []string) {
 			Disk: api.NodeDiskResources{DiskMB: 100000}, Networks: []*api.NetworkResource{{IP: "127.0.0.1"}},
 		},
 	}
+	node.StatusUpdatedAt = w.now.Unix()
 	if _, down := o["down"]; down {
 		node.Status = api.NodeStatusDown
+	}
+	if _, away := o["disconnected"]; away {
+		node.Status = nodeStatusDisconnected
+	}
+	node.NodeClass = o["class"]
+	node.Meta = map[string]string{}
+	if rack, ok := o["rack"]; ok {
+		node.Meta["rack"] = rack
 	}
 	if _, ineligible := o["ineligible"]; ineligible {
 		node.SchedulingEligibility = api.NodeSchedulingIneligible
@@ -241,6 +261,7 @@ func (w *world) register(args []string) {
 	if _, distinct := o["distinct_hosts"]; distinct {
 		group.Constraints = []*api.Constraint{{Operand: api.ConstraintDistinctHosts, RTarget: "true"}}
 	}
+	w.placement(group, o)
 	if kernel, ok := o["kernel"]; ok {
 		group.Constraints = append(group.Constraints, &api.Constraint{LTarget: "${attr.kernel.name}", Operand: "=", RTarget: kernel})
 	}
@@ -270,6 +291,99 @@ func (w *world) register(args []string) {
 	job.Stop = new(false)
 	w.addVersion(job)
 	w.addEval("job-register")
+}
+
+// duration reads an option; it is nil where it is not given.
+func (w *world) duration(o map[string]string, name string) *time.Duration {
+	text, ok := o[name]
+	if !ok {
+		return nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return &d
+}
+
+// placement reads the options about where a group runs, and about nodes that are
+// out of reach.
+func (w *world) placement(group *api.TaskGroup, o map[string]string) {
+	if rack, ok := o["affinity"]; ok { // affinity=r1
+		group.Affinities = []*api.Affinity{api.NewAffinity("${meta.rack}", "=", rack, 100)}
+	}
+	if target, ok := o["spread"]; ok { // spread=r1:70, or spread for an even one
+		spread := api.NewSpread("${meta.rack}", 100, nil)
+		if value, percent, ok := strings.Cut(target, ":"); ok {
+			n, _ := strconv.Atoi(percent)
+			spread.SpreadTarget = []*api.SpreadTarget{api.NewSpreadTarget(value, uint8(n))}
+		}
+		group.Spreads = []*api.Spread{spread}
+	}
+	if n, ok := o["distinct_rack"]; ok { // distinct_rack=2
+		group.Constraints = append(group.Constraints, api.NewConstraint("${meta.rack}", api.ConstraintDistinctProperty, n))
+	}
+	if after := w.duration(o, "lost_after"); after != nil {
+		group.Disconnect = &api.DisconnectStrategy{LostAfter: after, Replace: new(o["replace"] != "false")}
+		if option, ok := o["reconcile"]; ok {
+			group.Disconnect.Reconcile = new(api.ReconcileOption(option))
+		}
+	}
+	if after := w.duration(o, "stop_on_client_after"); after != nil {
+		group.Disconnect = &api.DisconnectStrategy{StopOnClientAfter: after}
+	}
+}
+
+// move tells an allocation to move.
+func (w *world) move(id string) {
+	a := *w.allocs[id]
+	a.DesiredTransition.Migrate = new(true)
+	w.allocs[id] = &a
+	w.addEval("node-drain")
+}
+
+// leave begins the drain of a node.
+func (w *world) leave(args []string) {
+	o := options(args[1:])
+	spec := &api.DrainSpec{}
+	if d := w.duration(o, "deadline"); d != nil {
+		spec.Deadline = *d
+	}
+	_, spec.IgnoreSystemJobs = o["ignore_system"]
+	i := slices.IndexFunc(w.nodes, func(n *api.Node) bool { return n.ID == args[0] })
+	w.nodes[i] = SetDrain(w.nodes[i], spec, false, nil, w.now)
+}
+
+// drain takes the next step of each drain, and tells whether there was one.
+func (w *world) drain() (busy bool) {
+	for i, node := range w.nodes {
+		if node.DrainStrategy == nil {
+			continue
+		}
+		in := DrainInput{Now: w.now, Node: node,
+			Job:       func(string, string) *api.Job { return w.versions[0] },
+			JobAllocs: func(string, string) []*api.Allocation { return w.sorted() }}
+		for _, a := range w.sorted() {
+			if a.NodeID == node.ID {
+				in.Allocs = append(in.Allocs, a)
+			}
+		}
+		changes := Drain(in)
+		for _, a := range changes.Move {
+			w.allocs[a.ID] = a
+			w.say("%s is to leave %s", a.ID, node.ID)
+		}
+		if len(changes.Move) > 0 {
+			w.addEval("node-drain")
+			busy = true
+		}
+		if changes.Done {
+			w.nodes[i] = DrainDone(node, changes.Deadline, w.now)
+			w.say("the drain of %s is complete, by its deadline %t", node.ID, changes.Deadline)
+			busy = true
+		}
+	}
+	return busy
 }
 
 func (w *world) addVersion(job *api.Job) {
@@ -327,7 +441,7 @@ func (w *world) client(id, what string) {
 	case "failed", "complete":
 		after.ClientStatus = what
 		after.TaskStates = map[string]*api.TaskState{"t": {State: "dead", Failed: what == "failed", FinishedAt: w.now}}
-		if what == "failed" && before.DeploymentID != "" && before.DeploymentStatus == nil {
+		if what == "failed" && before.DeploymentID != "" && (before.DeploymentStatus == nil || before.DeploymentStatus.Healthy == nil) {
 			verdict(false)
 		}
 	}
@@ -402,6 +516,7 @@ func (w *world) reconcile() {
 				busy = true
 			}
 		}
+		busy = w.drain() || busy
 		if d := w.deployment(); d != nil && active(d) {
 			changes := Progress(w.progressInput())
 			busy = busy || changes.Deployment != nil || changes.Eval != nil
@@ -432,7 +547,23 @@ func (w *world) input(eval *api.Evaluation) Input {
 		}
 	}
 	in.NewID = w.newID("x")
+	in.Settled = w.settled()
 	return in
+}
+
+func (w *world) settled() *api.Job {
+	for _, d := range slices.Backward(w.deployments) {
+		waits := false
+		for _, group := range d.TaskGroups {
+			waits = waits || group.DesiredCanaries > 0 && !group.Promoted
+		}
+		for _, job := range w.versions {
+			if !waits && *job.Version == d.JobVersion {
+				return job
+			}
+		}
+	}
+	return nil
 }
 
 // apply writes the changes and names what is new by its kind.
@@ -452,6 +583,8 @@ func (w *world) apply(c Changes) {
 		old := w.allocs[a.ID]
 		if a.DesiredStatus != old.DesiredStatus {
 			w.say("stop %s %s: %s", a.ID, a.Name, a.DesiredDescription)
+		} else if a.ClientStatus != old.ClientStatus {
+			w.say("%s %s is %s: %s", a.ID, a.Name, a.ClientStatus, a.ClientDescription)
 		} else if *a.Job.Version != *old.Job.Version {
 			w.say("update %s %s in place to version %d", a.ID, a.Name, *a.Job.Version)
 		}
@@ -493,10 +626,9 @@ func (w *world) check() {
 	if len(w.versions) > 0 {
 		group := w.versions[0].TaskGroups[0]
 		count = *group.Count
-		if *w.versions[0].Type == api.JobTypeSystem {
+		if everywhere(w.versions[0]) {
 			count = len(w.nodes)
-		}
-		if group.Update != nil && group.Update.Canary != nil {
+		} else if group.Update != nil && group.Update.Canary != nil {
 			count += *group.Update.Canary
 		}
 	}

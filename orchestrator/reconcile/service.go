@@ -84,14 +84,14 @@ func (g *group) compute() bool {
 	g.stopExcess(count)
 	g.sortUpdates()
 
-	wanted := g.missing(count)
 	state := g.groupDeployment(g.name)
 	canaries := g.canariesNeeded(state)
 	if state == nil {
-		g.startDeployment(len(wanted), canaries)
+		g.startDeployment(g.countMissing(count), canaries)
 	}
 	g.updateInPlace()
 	placed := g.placeCanaries(canaries)
+	wanted := g.missing(count)
 	ready := !g.paused() && !g.deploymentFailed() && !g.canarying()
 	placed = g.placeMissing(wanted, ready) && placed
 	exchanged := g.exchange(ready, len(wanted))
@@ -286,14 +286,8 @@ func (g *group) updateInPlace() {
 // those that they are to replace.
 func (g *group) placeCanaries(n int) bool {
 	wanted := g.endedCanaries[:min(n, len(g.endedCanaries))]
-	old := slices.SortedFunc(slices.Values(g.destructive), byName)
-	taken := len(g.canaries) + len(wanted)
-	for _, index := range freeNames(n-len(wanted), nil, g.keep, g.canaries) {
-		if taken < len(old) {
-			index = nameIndex(old[taken].Name)
-		}
-		taken++
-		wanted = append(wanted, request{group: g.spec, job: g.in.Job, name: allocName(*g.in.Job.ID, g.name, index), canary: true})
+	for _, name := range g.canaryNames(n-len(wanted), wanted) {
+		wanted = append(wanted, request{group: g.spec, job: g.in.Job, name: name, canary: true})
 	}
 	ok := true
 	for _, w := range wanted {
@@ -302,6 +296,31 @@ func (g *group) placeCanaries(n int) bool {
 		ok = ok && placed
 	}
 	return ok
+}
+
+// canaryNames are names for n canaries: of old allocations, then free ones. No
+// other canary bears them.
+func (g *group) canaryNames(n int, wanted []request) []string {
+	borne := map[int]bool{}
+	for _, a := range g.canaries {
+		borne[nameIndex(a.Name)] = true
+	}
+	for _, w := range wanted {
+		borne[nameIndex(w.name)] = true
+	}
+	var indexes []int
+	for _, a := range slices.SortedFunc(slices.Values(g.destructive), byName) {
+		if index := nameIndex(a.Name); len(indexes) < n && !borne[index] {
+			borne[index] = true
+			indexes = append(indexes, index)
+		}
+	}
+	indexes = append(indexes, freeNames(n-len(indexes), borne, g.keep)...)
+	names := make([]string, len(indexes))
+	for i, index := range indexes {
+		names[i] = allocName(*g.in.Job.ID, g.name, index)
+	}
+	return names
 }
 
 // exchange replaces old allocations by new ones, in the order of their names
@@ -325,7 +344,7 @@ func (g *group) exchange(ready bool, placed int) bool {
 // unless another allocation bears it already.
 func (g *group) nameLike(a *api.Allocation) string {
 	index := nameIndex(a.Name)
-	shared := slices.ContainsFunc(g.same, func(other *api.Allocation) bool { return other.Name == a.Name })
+	shared := slices.ContainsFunc(slices.Concat(g.same, g.inPlace), func(other *api.Allocation) bool { return other.Name == a.Name })
 	if !shared && !g.taken[index] {
 		g.taken[index] = true
 		return a.Name
@@ -380,6 +399,15 @@ func (g *group) replacement(previous *api.Allocation, stopWhy string) request {
 		r.group, r.job = old, job
 	}
 	return r
+}
+
+// countMissing is how many allocations missing lists.
+func (g *group) countMissing(count int) int {
+	if g.waits {
+		return 0
+	}
+	there := len(g.keep) + len(g.migrate) + len(g.reschedule)
+	return len(g.reschedule) + max(count-there, 0)
 }
 
 // missing lists what is to be placed so that the group has its count: the

@@ -34,6 +34,8 @@ type systemGroup struct {
 	missing                                   []request
 	// unfit are nodes that cannot run the group, or have no room.
 	unfit int
+	// dropped are those that run the group and cannot run its new version.
+	dropped int
 }
 
 func (g *systemGroup) compute() bool {
@@ -62,6 +64,7 @@ func (g *systemGroup) compute() bool {
 	placed := g.placeMissing()
 	exchanged := g.exchange(canaries)
 	g.settleTotals()
+	g.nowhere()
 	g.desired(g.name).Ignore += uint64(len(g.same) + len(g.away) + len(g.settled))
 	return placed && exchanged && len(g.missing) == g.unfit && len(g.inPlace) == 0
 }
@@ -201,15 +204,16 @@ func (g *systemGroup) placeMissing() bool {
 			g.unfit++
 		}
 	}
-	if g.unfit > 0 && g.unfit == len(g.missing) && len(g.same)+len(g.away)+len(g.inPlace)+len(g.destructive)+len(g.settled) == 0 {
-		g.nowhere()
-	}
 	return ok
 }
 
-// nowhere notes why no node takes the group. (Nomad: a system job that matches
+// nowhere notes why no node takes the group, if none does. (Nomad: a system job that matches
 // no node is successful with 0 of 0, and its evaluation says why.)
 func (g *systemGroup) nowhere() {
+	runs := len(g.same) + len(g.away) + len(g.settled) + len(g.inPlace) + len(g.destructive) + len(g.missing) - g.unfit - g.dropped
+	if runs > 0 {
+		return
+	}
 	_, metric := g.placer.choose(request{group: g.spec, job: g.in.Job})
 	if g.failed[g.name] == nil && metric.NodesFiltered > 0 {
 		g.filteredOut[g.name] = metric
@@ -236,6 +240,7 @@ func (g *systemGroup) exchange(canaries int) bool {
 		case g.placer.infeasible(g.in.Job, g.spec, node) != "":
 			g.stop(a, descUpdating)
 			g.desired(g.name).Stop++
+			g.dropped++
 			n++
 		case i >= n:
 			g.desired(g.name).Ignore++

@@ -23,7 +23,12 @@ func (g *systemGroup) canariesWanted() int {
 	if u == nil || u.Canary == nil || *u.Canary == 0 || state == nil || state.Promoted || *g.in.Job.Version == 0 || !active(g.deployment) {
 		return 0
 	}
-	there := len(g.liveCanaries(state))
+	there := len(g.placedCanaries(state))
+	for _, w := range g.missing {
+		if w.canary {
+			there++
+		}
+	}
 	changing := there
 	for _, a := range g.destructive {
 		if g.placer.infeasible(g.in.Job, g.spec, g.nodes[a.NodeID]) == "" {
@@ -42,8 +47,9 @@ func (g *systemGroup) canariesWanted() int {
 	return max(wanted-there, 0)
 }
 
-func (g *systemGroup) liveCanaries(state *api.DeploymentState) []*api.Allocation {
-	return slices.DeleteFunc(slices.Clone(g.same), func(a *api.Allocation) bool {
+// placedCanaries are the canaries that run, or are the last word about their node.
+func (g *systemGroup) placedCanaries(state *api.DeploymentState) []*api.Allocation {
+	return slices.DeleteFunc(slices.Concat(g.same, g.settled), func(a *api.Allocation) bool {
 		return !slices.Contains(state.PlacedCanaries, a.ID)
 	})
 }
@@ -67,7 +73,7 @@ func (g *systemGroup) settleTotals() {
 	if state == nil || !active(g.deployment) {
 		return
 	}
-	total := len(g.same) + len(g.inPlace) + len(g.destructive) + len(g.missing) - g.unfit + len(g.settled)
+	total := len(g.same) + len(g.inPlace) + len(g.destructive) + len(g.missing) - g.unfit - g.dropped + len(g.settled)
 	if total != state.DesiredTotal {
 		state.DesiredTotal = total
 		g.deploymentChanged = true

@@ -88,3 +88,8 @@ func coresOf(a *api.Allocation) (n int) {
 
 // Holds tells whether an allocation counts towards the usage of its node.
 func Holds(a *api.Allocation) bool { return !Terminal(a) }
+
+// Equal tells whether the same is held on two nodes.
+func (u *Usage) Equal(o *Usage) bool {
+	return u.cpu == o.cpu && u.memoryMB == o.memoryMB && u.diskMB == o.diskMB && u.cores == o.cores && maps.Equal(u.ports, o.ports)
+}
