@@ -43,9 +43,12 @@ func TestScripts(t *testing.T) {
 
 func runScripts(t *testing.T, files []string, setup func(*testscript.Env) error) {
 	testscript.Run(t, testscript.Params{
-		Files: files, Setup: setup, RequireExplicitExec: true, RequireUniqueNames: true,
+		Files: files, Setup: func(env *testscript.Env) error {
+			withProxies(env, t)
+			return setup(env)
+		}, RequireExplicitExec: true, RequireUniqueNames: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await": await, "exits": exits, "get": get, "listen": listen, "signal": signalCommand, "ssh-agent": sshAgent, "sshd": sshdCommand, "tasks": tasks,
+			"await": await, "exits": exits, "fault": faultCommand, "get": get, "listen": listen, "signal": signalCommand, "ssh-agent": sshAgent, "sshd": sshdCommand, "tasks": tasks,
 		},
 		Condition: condition,
 	})

@@ -17,7 +17,7 @@ import (
 // bothScripts hold on a real Nomad as they do on the orchestrator. They share
 // one, in which each has a namespace of its own.
 var bothScripts = []string{
-	"deploy_batch", "deploy_canary", "deploy_ci", "deploy_firstfails", "deploy_hooks", "deploy_interrupt", "deploy_json", "deploy_outcomes", "deploy_release", "deploy_revert", "deploy_secret",
+	"deploy_batch", "deploy_canary", "deploy_ci", "deploy_faults", "deploy_firstfails", "deploy_hooks", "deploy_interrupt", "deploy_json", "deploy_outcomes", "deploy_release", "deploy_revert", "deploy_secret",
 	"deploy_several", "deploy_success", "deploy_system", "deploy_terminal", "deploy_unplaceable", "deploy_update", "logs_follow", "logs_job", "logs_lines", "watch_job",
 	"deploy_periodic", "dispatch_job", "nomad/dispatch_payload", "history_job", "plan_job", "plan_secret", "plan_simulate", "rollback_job", "scale_job",
 }
