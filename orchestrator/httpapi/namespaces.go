@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"sync"
 
 	"github.com/hashicorp/go-memdb"
 	"github.com/hashicorp/nomad/api"
@@ -15,7 +16,7 @@ import (
 // policy may be. (Nomad.)
 const maxDescription = 256
 
-var validNamespace = regexp.MustCompile("^[a-zA-Z0-9-]{1,128}$")
+var validNamespace = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("^[a-zA-Z0-9-]{1,128}$") })
 
 func (s *server) listNamespaces(r *request) (any, error) {
 	list, index := wait(s, r, func(snap *state.Snapshot, watch memdb.WatchSet) ([]*api.Namespace, uint64) {
@@ -51,7 +52,7 @@ func (s *server) writeNamespace(r *request) (any, error) {
 		return nil, badRequest("Namespace name does not match request path")
 	}
 	p := problems{}
-	p.refuse(!validNamespace.MatchString(namespace.Name), "invalid name %q. Must match regex %s", namespace.Name, validNamespace)
+	p.refuse(!validNamespace().MatchString(namespace.Name), "invalid name %q. Must match regex %s", namespace.Name, validNamespace())
 	p.refuse(len(namespace.Description) > maxDescription, "description longer than %d", maxDescription)
 	if err := p.err(); err != nil {
 		return nil, fail(http.StatusInternalServerError, "Invalid namespace %q: %v", namespace.Name, err)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-memdb"
@@ -12,7 +13,7 @@ import (
 	"ostro/orchestrator/state"
 )
 
-var validPool = regexp.MustCompile("^[a-zA-Z0-9-_]{1,128}$")
+var validPool = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("^[a-zA-Z0-9-_]{1,128}$") })
 
 // poolIdentityTTL is how long the identity of a node lasts where its pool does
 // not say. (Nomad.)
@@ -79,7 +80,7 @@ func (s *server) writeNodePool(r *request) (any, error) {
 		return nil, badRequest("Node pool name does not match request path")
 	}
 	p := problems{}
-	p.refuse(!validPool.MatchString(pool.Name), "invalid name %q, must match regex %s", pool.Name, validPool)
+	p.refuse(!validPool().MatchString(pool.Name), "invalid name %q, must match regex %s", pool.Name, validPool())
 	p.refuse(len(pool.Description) > maxDescription, "description longer than %d", maxDescription)
 	if err := p.err(); err != nil {
 		return nil, badRequest("invalid node pool %q: %v", pool.Name, err)

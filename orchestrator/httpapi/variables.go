@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-memdb"
@@ -165,12 +166,12 @@ func checkVariable(path string, body *variableBody) error {
 }
 
 // validVariablePath leaves out what a template could not name. (Nomad.)
-var validVariablePath = regexp.MustCompile(`^[a-zA-Z0-9-_~/]{1,128}$`)
+var validVariablePath = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-zA-Z0-9-_~/]{1,128}$`) })
 
 // checkVariablePath keeps the paths below nomad/ for what they are for. (Nomad:
 // the texts.)
 func checkVariablePath(path string) error {
-	if !validVariablePath.MatchString(path) {
+	if !validVariablePath().MatchString(path) {
 		return textError("invalid path " + strconv.Quote(path))
 	}
 	parts := strings.Split(path, "/")
