@@ -32,6 +32,7 @@ var packages = map[string]string{
 
 	"orchestrator":           "orchestrator/*",
 	"orchestrator/blob":      "",
+	"orchestrator/consul":    "",
 	"orchestrator/decide":    "orchestrator/state orchestrator/reconcile",
 	"orchestrator/driver":    "",
 	"orchestrator/events":    "orchestrator/state",
@@ -39,7 +40,7 @@ var packages = map[string]string{
 	"orchestrator/jobdiff":   "",
 	"orchestrator/monitor":   "",
 	"orchestrator/reconcile": "",
-	"orchestrator/runner":    "orchestrator/driver orchestrator/template",
+	"orchestrator/runner":    "orchestrator/consul orchestrator/driver orchestrator/template",
 	"orchestrator/simulate":  "orchestrator/reconcile",
 	"orchestrator/state":     "",
 	"orchestrator/telemetry": "orchestrator/state",

@@ -53,6 +53,9 @@ func (l *loop) takeReport(tx *state.Txn, before *api.Allocation, u runner.Update
 	after.ModifyTime = l.Now().UnixNano()
 	after.DeploymentStatus = verdict(before, u, l.Now())
 	tx.PutClientAlloc(&after)
+	if u.Services != nil {
+		tx.PutServices(after.ID, u.Services)
+	}
 	if after.DeploymentStatus != before.DeploymentStatus && after.DeploymentID != "" {
 		l.countHealth(tx, before, &after)
 	} else if failedNow(before, &after) && reconcile.CanReschedule(&after, l.Now()) {

@@ -25,3 +25,9 @@ func (h *head) Write(p []byte) (int, error) {
 	*h = append(*h, p[:min(len(p), maxExecOutput-len(*h))]...)
 	return len(p), nil
 }
+
+// An Owner is a driver whose tasks are processes of this machine.
+type Owner interface {
+	// Owns reports whether a process is one of the task's. Where that is not known it is true.
+	Owns(id string, pid int) bool
+}

@@ -20,15 +20,16 @@ type alloc struct {
 	dir    string
 	log    *slog.Logger
 
-	tasks    map[string]*task              // constant after newAlloc
-	names    []string                      // of the tasks, in the job's order
-	running  sync.WaitGroup                // the tasks' goroutines
-	restored bool                          // it ran before this agent
-	killed   bool                          // the end of the tasks is under way; only the loop uses it
-	checking map[string]context.CancelFunc // the checks that are being done, by ID; only the loop uses it
-	changed  chan struct{}                 // gets a value when there is something to decide
-	ended    chan struct{}                 // closed when all tasks have ended for good
-	gone     chan struct{}                 // closed when nothing runs here any more: ended, or let go of
+	tasks      map[string]*task              // constant after newAlloc
+	names      []string                      // of the tasks, in the job's order
+	running    sync.WaitGroup                // the tasks' goroutines
+	restored   bool                          // it ran before this agent
+	killed     bool                          // the end of the tasks is under way; only the loop uses it
+	ownSockets map[string]bool               // inodes of listening sockets that are known to be the tasks' own; guarded by mu
+	checking   map[string]context.CancelFunc // the checks that are being done, by ID; only the loop uses it
+	changed    chan struct{}                 // gets a value when there is something to decide
+	ended      chan struct{}                 // closed when all tasks have ended for good
+	gone       chan struct{}                 // closed when nothing runs here any more: ended, or let go of
 
 	starting sync.Mutex // held while a task decides to start
 
@@ -42,6 +43,8 @@ type alloc struct {
 
 	checks     map[string]*checkState // by ID
 	checkedFor *api.Allocation        // the version that checks is of
+	passed     []string               // checks that had passed under the agent before this one
+	services   []*registration        // what others may use now; nil while that is not known
 }
 
 // group returns the allocation's task group. The caller holds mu or is alone.
@@ -117,6 +120,14 @@ func (a *alloc) save() {
 	s := savedAlloc{Tasks: map[string]*savedTask{}, Health: a.health}
 	for name, t := range a.tasks {
 		s.Tasks[name] = &t.saved
+	}
+	for _, check := range a.sortedChecks() {
+		if check.passed {
+			s.Passed = append(s.Passed, check.id)
+		}
+	}
+	if a.checks == nil {
+		s.Passed = a.passed
 	}
 	if err := saveState(a.runner.conf.Dir, a.id, s); err != nil {
 		a.log.Error("a restart of the agent would lose the allocation's state", "error", err)
@@ -274,6 +285,7 @@ func (a *alloc) decide(ctx context.Context) (time.Duration, bool) {
 		}
 	}
 	wait := a.judge(group, time.Now())
+	a.refreshServices()
 	a.mu.Unlock()
 
 	reason, culprit := mustEnd(group)
@@ -311,6 +323,7 @@ func (a *alloc) report() Update {
 	if len(a.names) == 0 {
 		u.ClientStatus, u.ClientDescription = api.AllocClientStatusFailed, "the job has no such task group"
 	}
+	u.Services = a.catalogue()
 	u.NetworkStatus = &api.AllocNetworkStatus{}
 	if h := a.health; h.Healthy != nil && h.DeploymentID == a.want.DeploymentID {
 		u.DeploymentID = h.DeploymentID

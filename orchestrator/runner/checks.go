@@ -4,21 +4,18 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"net"
-	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/nomad/api"
+
+	"ostro/orchestrator/consul"
 )
 
 // Statuses of a check (Nomad).
@@ -26,6 +23,7 @@ const (
 	checkPending = "pending"
 	checkSuccess = "success"
 	checkFailure = "failure"
+	checkWarning = "warning" // of Consul; shown as failure
 )
 
 // checkOutputSize is how much of an answer is kept (Nomad: 3 KiB).
@@ -35,10 +33,14 @@ const checkOutputSize = 3 << 10
 type check struct {
 	id      string
 	service string
-	task    string // "" for a service of the group
+	owner   string // the task whose service it is; "" for a service of the group
+	task    string // the task that it is about; "" for the group
 	spec    api.ServiceCheck
 	addr    string // HOST:PORT
 	noAddr  error  // why there is no addr
+
+	provider  string // of the service
+	allocated bool   // the port was given to this allocation alone
 }
 
 // A checkState is what is known of a check. Guarded by alloc.mu.
@@ -47,6 +49,8 @@ type checkState struct {
 	status       api.AllocCheckStatus
 	passingSince time.Time // zero unless it passes
 	streak       int       // of equal results
+	passed       bool      // since its task started
+	restart      checkRestart
 }
 
 // required reports whether a deployment waits for the check.
@@ -59,7 +63,7 @@ func checksOf(alloc *api.Allocation, group *api.TaskGroup, env func(*api.Task) t
 		for _, s := range services {
 			for _, spec := range s.Checks {
 				owner := cmp.Or(spec.TaskName, s.TaskName, name)
-				all = append(all, newCheck(alloc, s, spec, owner, env(task)))
+				all = append(all, newCheck(alloc, s, spec, name, owner, env(task)))
 			}
 		}
 	}
@@ -70,8 +74,8 @@ func checksOf(alloc *api.Allocation, group *api.TaskGroup, env func(*api.Task) t
 	return all
 }
 
-func newCheck(alloc *api.Allocation, s *api.Service, spec api.ServiceCheck, task string, env taskEnv) check {
-	c := check{service: env.replace(s.Name), task: task, spec: spec}
+func newCheck(alloc *api.Allocation, s *api.Service, spec api.ServiceCheck, owner, task string, env taskEnv) check {
+	c := check{service: env.replace(s.Name), owner: owner, task: task, spec: spec, provider: cmp.Or(s.Provider, providerConsul)}
 	c.spec.OnUpdate = cmp.Or(spec.OnUpdate, s.OnUpdate)
 	c.spec.Path, c.spec.Body = env.replace(spec.Path), env.replace(spec.Body)
 	c.spec.Name = env.replace(cmp.Or(spec.Name, fmt.Sprintf("service: %q check", s.Name)))
@@ -82,7 +86,11 @@ func newCheck(alloc *api.Allocation, s *api.Service, spec api.ServiceCheck, task
 		}
 	}
 	label := env.replace(cmp.Or(spec.PortLabel, s.PortLabel))
-	c.addr, c.noAddr = checkAddress(alloc, label, env.replace(s.Address))
+	if c.spec.Type == "script" {
+		c.spec.Command, c.spec.Args = env.replace(spec.Command), replaceList(env, spec.Args)
+	} else {
+		c.addr, c.allocated, c.noAddr = checkAddress(alloc, label, env.replace(s.Address))
+	}
 	identity, err := json.Marshal([]any{alloc.ID, task, c.service, c.spec, c.addr})
 	if err != nil {
 		identity = []byte(alloc.ID + task + c.service + c.spec.Name)
@@ -92,28 +100,27 @@ func newCheck(alloc *api.Allocation, s *api.Service, spec api.ServiceCheck, task
 	return c
 }
 
-// checkAddress finds where a port is reached: a label of the group's ports, or a number.
-func checkAddress(alloc *api.Allocation, label, host string) (string, error) {
-	if r := alloc.AllocatedResources; r != nil {
-		for _, p := range r.Shared.Ports {
-			if p.Label == label {
-				return net.JoinHostPort(cmp.Or(host, p.HostIP, "127.0.0.1"), strconv.Itoa(p.Value)), nil
-			}
-		}
-	}
-	if port, err := strconv.ParseUint(label, 10, 16); err == nil {
-		return net.JoinHostPort(cmp.Or(host, "127.0.0.1"), strconv.FormatUint(port, 10)), nil
-	}
-	return "", fmt.Errorf("invalid port %q: port label not found", label)
-}
-
-// do does the check once.
-func (c check) do(ctx context.Context) (status string, code int, output string) {
+// do does a check once. A port that was given to this allocation has to be held by it: a stranger's answer is none.
+func (a *alloc) do(ctx context.Context, c check) (status string, code int, output string) {
 	if c.noAddr != nil {
 		return checkFailure, 0, c.noAddr.Error()
 	}
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.spec.Timeout, 5*time.Second))
 	defer cancel()
+	if c.spec.Type == "script" {
+		return a.runScript(ctx, c)
+	}
+	status, code, output = c.ask(ctx)
+	if status != checkFailure && c.allocated {
+		if stranger := a.stranger(ctx, c.addr); stranger != "" {
+			return checkFailure, 0, fmt.Sprintf("%s is held by %s, which is no process of this allocation", c.addr, stranger)
+		}
+	}
+	return status, code, output
+}
+
+// ask does a check over the network.
+func (c check) ask(ctx context.Context) (status string, code int, output string) {
 	switch c.spec.Type {
 	case "tcp":
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", c.addr)
@@ -124,71 +131,32 @@ func (c check) do(ctx context.Context) (status string, code int, output string) 
 		return checkSuccess, 0, "nomad: tcp ok"
 	case "http":
 		return c.get(ctx)
+	case "grpc":
+		return c.askHealth(ctx)
 	}
 	return checkFailure, 0, fmt.Sprintf("checks of type %q are not supported on this node", c.spec.Type)
 }
 
-// get asks by HTTP. Anything below 400 is well; redirects are answers, they are not followed.
-func (c check) get(ctx context.Context) (status string, code int, output string) {
-	relative, err := url.Parse(c.spec.Path)
-	if err != nil {
-		return checkFailure, 0, err.Error()
-	}
-	base := url.URL{Scheme: cmp.Or(c.spec.Protocol, "http"), Host: c.addr}
-	body := strings.NewReader(c.spec.Body)
-	req, err := http.NewRequestWithContext(ctx, cmp.Or(c.spec.Method, http.MethodGet), base.ResolveReference(relative).String(), body)
-	if err != nil {
-		return checkFailure, 0, "nomad: " + err.Error()
-	}
-	for key, values := range c.spec.Header {
-		for _, v := range values {
-			req.Header.Add(key, v)
-		}
-	}
-	req.Host = cmp.Or(req.Header.Get("Host"), req.Host)
-	client := http.Client{
-		Transport: &http.Transport{
-			DisableKeepAlives: true,
-			TLSClientConfig:   &tls.Config{InsecureSkipVerify: c.spec.TLSSkipVerify, ServerName: c.spec.TLSServerName},
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return checkFailure, 0, "nomad: " + err.Error()
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode == http.StatusOK {
-		return checkSuccess, resp.StatusCode, "nomad: http ok"
-	}
-	text, err := io.ReadAll(io.LimitReader(resp.Body, checkOutputSize))
-	if err != nil && len(text) == 0 {
-		text = []byte("nomad: " + err.Error())
-	}
-	if resp.StatusCode < http.StatusBadRequest {
-		return checkSuccess, resp.StatusCode, string(text)
-	}
-	return checkFailure, resp.StatusCode, string(text)
-}
-
 // take notes a result. Consul's thresholds count results in a row before the status changes.
 func (s *checkState) take(status string, code int, output string, now time.Time) {
-	passes := status == checkSuccess
-	switch {
-	case passes:
+	passes := status == checkSuccess || status == checkWarning && s.spec.OnUpdate == api.OnUpdateIgnoreWarn
+	passed := !s.passingSince.IsZero()
+	if passes {
 		s.streak = max(s.streak, 0) + 1
-	default:
+	} else {
 		s.streak = min(s.streak, 0) - 1
 	}
-	switch {
-	case passes && s.status.Status != checkSuccess && s.streak < s.spec.SuccessBeforePassing,
-		!passes && s.status.Status == checkSuccess && -s.streak < s.spec.FailuresBeforeCritical:
-		status = s.status.Status
+	if passes && !passed && s.streak < s.spec.SuccessBeforePassing || !passes && passed && -s.streak < s.spec.FailuresBeforeCritical {
+		status, passes = s.status.Status, passed
 	}
-	if status == checkSuccess && s.passingSince.IsZero() {
-		s.passingSince = now
-	} else if status != checkSuccess {
+	switch {
+	case !passes:
 		s.passingSince = time.Time{}
+	case !passed:
+		s.passingSince, s.passed = now, true
+	}
+	if status == checkWarning {
+		status = checkFailure
 	}
 	s.status.Status, s.status.StatusCode, s.status.Output, s.status.Timestamp = status, code, output, now.Unix()
 }
@@ -199,9 +167,17 @@ func (s *checkState) reset() {
 	if !s.required() {
 		mode = "readiness"
 	}
-	s.passingSince, s.streak = time.Time{}, 0
+	s.passingSince, s.streak, s.passed = time.Time{}, 0, false
 	s.status = api.AllocCheckStatus{
 		ID: s.id, Check: s.spec.Name, Group: s.status.Group, Mode: mode, Service: s.service, Task: s.task, Status: checkPending,
+	}
+}
+
+// begin is for a check whose task has just started. Its initial status counts until there is a result.
+func (s *checkState) begin(now time.Time) {
+	s.restart = newCheckRestart(s.spec, now)
+	if s.spec.InitialStatus == consul.Passing {
+		s.take(checkSuccess, 0, "", now)
 	}
 }
 
@@ -218,6 +194,7 @@ func (a *alloc) watchChecks(ctx context.Context) {
 		case runs && !watched:
 			ctx, cancel := context.WithCancel(ctx)
 			a.checking[id] = cancel
+			s.begin(time.Now())
 			a.runner.loops.Go(func() { a.checkLoop(ctx, s) })
 		case !runs && watched:
 			stop()
@@ -240,6 +217,7 @@ func (a *alloc) renewChecks() {
 			if !ok {
 				s = &checkState{check: c, status: api.AllocCheckStatus{Group: a.want.Name}}
 				s.reset()
+				s.passed = a.restored && slices.Contains(a.passed, c.id)
 			}
 			fresh[c.id] = s
 		}
@@ -268,17 +246,25 @@ func (a *alloc) serves(task string) bool {
 func (a *alloc) checkLoop(ctx context.Context, s *checkState) {
 	interval := cmp.Or(s.spec.Interval, 10*time.Second)
 	for {
-		status, code, output := s.do(ctx)
+		status, code, output := a.do(ctx, s.check)
 		if ctx.Err() != nil {
 			return
 		}
 		a.mu.Lock()
-		before := s.status.Status
+		before, passed := s.status.Status, s.passed
 		s.take(status, code, output, time.Now())
+		if s.passed != passed {
+			a.save()
+		}
 		changed := before != s.status.Status
+		restart := s.restart.due(s.spec, status, time.Now())
 		a.mu.Unlock()
 		if changed {
 			a.poke()
+		}
+		a.runner.tellConsul(s.check, status, output)
+		if restart {
+			a.restartFor(ctx, s.check)
 		}
 		if sleep(ctx, interval) != nil {
 			return

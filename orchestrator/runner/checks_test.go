@@ -107,7 +107,8 @@ func TestCheckResults(t *testing.T) {
 		{closed.URL, api.ServiceCheck{Type: "tcp"}, "failure", 0, "connection refused"},
 		{tlsServer.URL, api.ServiceCheck{Type: "http", Protocol: "https", Path: "/ok"}, "failure", 0, "certificate"},
 		{tlsServer.URL, api.ServiceCheck{Type: "http", Protocol: "https", Path: "/ok", TLSSkipVerify: true}, "success", 200, "nomad: http ok"},
-		{server.URL, api.ServiceCheck{Type: "grpc"}, "failure", 0, `checks of type "grpc" are not supported on this node`},
+		{server.URL, api.ServiceCheck{Type: "grpc"}, "failure", 0, ""},
+		{server.URL, api.ServiceCheck{Type: "udp"}, "failure", 0, `checks of type "udp" are not supported on this node`},
 		{server.URL, api.ServiceCheck{Type: "tcp", PortLabel: "nope"}, "failure", 0, `invalid port "nope": port label not found`},
 	} {
 		tc.spec.Timeout = 30 * time.Second
@@ -119,7 +120,8 @@ func TestCheckResults(t *testing.T) {
 			return newTaskEnv(a, a.Job.TaskGroups[0], task, &api.Node{}, hostFolders("/x", task.Name))
 		}
 		c := checksOf(a, a.Job.TaskGroups[0], env)[0]
-		status, code, output := c.do(t.Context())
+		c.allocated = false // the server is the test's own
+		status, code, output := (&alloc{}).do(t.Context(), c)
 		if status != tc.status || code != tc.code || !strings.Contains(output, tc.output) || len(output) > 3072 {
 			t.Errorf("%s %s: %s %d %q", tc.spec.Type, tc.spec.Path, status, code, output)
 		}

@@ -103,6 +103,7 @@ func (t *task) restart(ctx context.Context, why *api.TaskEvent, failure bool) er
 		addEvent(s.State, why)
 		t.restarting, t.failing = !failure, failure
 	})
+	t.alloc.hideServices(ctx)
 	signal, timeout := t.killConfig()
 	return t.alloc.driver(s.Driver).Stop(ctx, s.Run, signal, timeout)
 }

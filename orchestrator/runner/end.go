@@ -39,6 +39,7 @@ func (a *alloc) killTasks(ctx context.Context, why func() *api.TaskEvent) {
 		}
 	}
 	a.mu.Unlock()
+	a.hideServices(ctx)
 	if neverStarted {
 		waves[1] = slices.Collect(maps.Values(a.tasks)) // poststop tasks clean up after others, and there was none
 	}
@@ -64,6 +65,18 @@ func (a *alloc) killTasks(ctx context.Context, why func() *api.TaskEvent) {
 				return
 			}
 		}
+	}
+}
+
+// hideServices takes what is about to end out of the catalogues, and returns when nobody can find it there any more.
+func (a *alloc) hideServices(ctx context.Context) {
+	a.mu.Lock()
+	before := len(a.services)
+	a.refreshServices()
+	hidden := len(a.services) < before
+	a.mu.Unlock()
+	if hidden {
+		a.runner.flush(ctx, a.id)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 type savedAlloc struct {
 	Tasks  map[string]*savedTask
 	Health savedHealth
+	Passed []string // the checks that have passed since their task started
 }
 
 // savedTask is what a restarted agent needs to know of a task.

@@ -13,16 +13,17 @@ import (
 // tasks that the driver still knows: if the agent's own notes are lost, they tell what runs.
 func newAlloc(r *Runner, want *api.Allocation, runs []driver.Found) *alloc {
 	a := &alloc{
-		runner:   r,
-		id:       want.ID,
-		dir:      filepath.Join(allocsDir(r.conf.Dir), want.ID),
-		log:      r.log.With("alloc", want.ID),
-		tasks:    map[string]*task{},
-		checking: map[string]context.CancelFunc{},
-		changed:  make(chan struct{}, 1),
-		ended:    make(chan struct{}),
-		gone:     make(chan struct{}),
-		want:     want,
+		runner:     r,
+		id:         want.ID,
+		dir:        filepath.Join(allocsDir(r.conf.Dir), want.ID),
+		log:        r.log.With("alloc", want.ID),
+		tasks:      map[string]*task{},
+		checking:   map[string]context.CancelFunc{},
+		ownSockets: map[string]bool{},
+		changed:    make(chan struct{}, 1),
+		ended:      make(chan struct{}),
+		gone:       make(chan struct{}),
+		want:       want,
 	}
 	saved, err := loadState(r.conf.Dir, want.ID)
 	if err != nil {
@@ -32,7 +33,7 @@ func newAlloc(r *Runner, want *api.Allocation, runs []driver.Found) *alloc {
 		saved.Tasks = tasksOfRuns(runs, want.TaskStates)
 	}
 	a.restored = len(saved.Tasks) > 0
-	a.health = saved.Health
+	a.health, a.passed = saved.Health, saved.Passed
 	group := a.group()
 	if group == nil {
 		return a

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/nomad/api"
 
+	"ostro/orchestrator/consul"
 	"ostro/orchestrator/driver"
 )
 
@@ -31,6 +32,10 @@ type Config struct {
 
 	// View returns the state as templates see it. Default: there is nothing.
 	View func() View
+
+	// Consul gets the services with provider "consul", and answers templates. nil: there is none, and they are in the
+	// own catalogue.
+	Consul *consul.Client
 
 	// MaxKillTimeout caps the kill_timeout of tasks. Default 30s (Nomad: max_kill_timeout).
 	MaxKillTimeout time.Duration
@@ -53,12 +58,15 @@ type Update struct {
 	DeploymentID      string                     // the deployment that DeploymentStatus is about
 	DeploymentStatus  *api.AllocDeploymentStatus // nil while there is no verdict; Healthy and Timestamp are set
 	NetworkStatus     *api.AllocNetworkStatus
+	Services          []*api.ServiceRegistration // all that is registered now; nil when that is not known yet
 }
 
 // A Runner runs the allocations of one node.
 type Runner struct {
 	conf Config
 	log  *slog.Logger
+
+	consul *consulSync // nil without Consul
 
 	ctx    context.Context // ends when the Runner lets go of its tasks
 	cancel context.CancelFunc
@@ -73,8 +81,9 @@ type Runner struct {
 	leftovers map[string][]driver.Found
 
 	dirtyMu sync.Mutex
-	dirty   []string      // IDs of allocations to report, in order of their first change
-	wake    chan struct{} // gets a value when dirty is not empty
+	dirty   []string        // IDs of allocations to report, in order of their first change
+	waiting []chan struct{} // closed when all that is dirty now has been reported
+	wake    chan struct{}   // gets a value when dirty is not empty
 }
 
 // New prepares a node. Tasks that run from before are taken up by the first Sync.
@@ -112,6 +121,10 @@ func New(ctx context.Context, c Config) (*Runner, error) {
 	}
 	r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	r.loops.Go(r.report)
+	if c.Consul != nil {
+		r.consul = &consulSync{client: c.Consul, wake: make(chan struct{}, 1)}
+		r.loops.Go(r.keepConsul)
+	}
 	return r, nil
 }
 
@@ -279,6 +292,25 @@ func (r *Runner) markDirty(allocID string) {
 	}
 }
 
+// flush returns when what is to be known of the allocation now has been reported, and is in Consul, or ctx has ended.
+func (r *Runner) flush(ctx context.Context, allocID string) {
+	sent := make(chan struct{})
+	r.dirtyMu.Lock()
+	r.waiting = append(r.waiting, sent)
+	r.dirtyMu.Unlock()
+	r.markDirty(allocID)
+	if r.consul != nil {
+		if err := r.syncConsul(); err != nil {
+			r.consulChanged() // it is tried again
+		}
+	}
+	select {
+	case <-sent:
+	case <-ctx.Done():
+	case <-r.ctx.Done():
+	}
+}
+
 // reportDelay gathers changes that come in a row.
 const reportDelay = 20 * time.Millisecond
 
@@ -296,7 +328,8 @@ func (r *Runner) report() {
 		}
 		r.dirtyMu.Lock()
 		ids := r.dirty
-		r.dirty = nil
+		waiting := r.waiting
+		r.dirty, r.waiting = nil, nil
 		r.dirtyMu.Unlock()
 		var updates []Update
 		for _, id := range ids {
@@ -306,6 +339,9 @@ func (r *Runner) report() {
 		}
 		if len(updates) > 0 && r.conf.Report != nil {
 			r.conf.Report(updates)
+		}
+		for _, sent := range waiting {
+			close(sent)
 		}
 	}
 }

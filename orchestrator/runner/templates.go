@@ -184,7 +184,7 @@ func (m *templates) render(blocks []*templateBlock) (rendering, error) {
 	maps.Copy(env, m.env.env)
 	world := template.World{
 		Env: env, Namespace: derefOr(alloc.Job.Namespace, alloc.Namespace), Region: deref(alloc.Job.Region),
-		Now: time.Now(), Read: m.read, Nomad: r.view.Nomad,
+		Now: time.Now(), Read: m.read, Nomad: r.view.Nomad, Consul: m.task.alloc.runner.templateConsul(),
 	}
 	for _, b := range blocks {
 		result, err := b.text.Execute(world)

@@ -1,0 +1,227 @@
+// Package consul speaks to the HTTP API of a Consul agent: the few calls that services, their checks and templates need.
+// It decides nothing.
+package consul
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+)
+
+// DefaultAddress is where a Consul agent listens unless CONSUL_HTTP_ADDR says otherwise.
+const DefaultAddress = "127.0.0.1:8500"
+
+// A Client speaks to one Consul agent. It is safe for concurrent use.
+type Client struct {
+	base, token string
+	http        *http.Client
+}
+
+// New makes a client for addr, "HOST:PORT" or a URL. "" is the address in CONSUL_HTTP_ADDR, else the default one. The
+// token is CONSUL_HTTP_TOKEN.
+func New(addr string) *Client {
+	addr = cmp.Or(addr, os.Getenv("CONSUL_HTTP_ADDR"), DefaultAddress)
+	if !strings.Contains(addr, "://") {
+		addr = "http://" + addr
+	}
+	return &Client{base: strings.TrimRight(addr, "/"), token: os.Getenv("CONSUL_HTTP_TOKEN"), http: &http.Client{Timeout: 10 * time.Second}}
+}
+
+// Address is the URL of the agent.
+func (c *Client) Address() string { return c.base }
+
+// errNotFound is Consul's 404.
+var errNotFound = errors.New("not found")
+
+// call does one request. in is sent as JSON unless it is nil, out is read from the answer unless it is nil.
+func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		data, err := json.Marshal(in)
+		if err != nil {
+			return fmt.Errorf("ask Consul: %w", err)
+		}
+		body = bytes.NewReader(data)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return fmt.Errorf("ask Consul: %w", err)
+	}
+	if c.token != "" {
+		req.Header.Set("X-Consul-Token", c.token)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask Consul: %w", err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
+	switch {
+	case err != nil:
+		return fmt.Errorf("ask Consul: %w", err)
+	case resp.StatusCode == http.StatusNotFound:
+		return errNotFound
+	case resp.StatusCode >= 300:
+		return fmt.Errorf("ask Consul at %s: %s: %s", path, resp.Status, bytes.TrimSpace(answer[:min(len(answer), 500)]))
+	case out == nil:
+		return nil
+	}
+	if err := json.Unmarshal(answer, out); err != nil {
+		return fmt.Errorf("read Consul's answer: %w", err)
+	}
+	return nil
+}
+
+// Version is the agent's version; an error means that there is no Consul.
+func (c *Client) Version(ctx context.Context) (string, error) {
+	var self struct{ Config struct{ Version string } }
+	if err := c.call(ctx, http.MethodGet, "/v1/agent/self", nil, &self); err != nil {
+		return "", err
+	}
+	if self.Config.Version == "" {
+		return "", fmt.Errorf("what answers at %s is not Consul", c.base)
+	}
+	return self.Config.Version, nil
+}
+
+// A Service is a service as it is registered.
+type Service struct {
+	ID                string
+	Name              string
+	Tags              []string
+	Port              int
+	Address           string
+	Meta              map[string]string
+	EnableTagOverride bool
+	Checks            []Check `json:",omitempty"`
+}
+
+// Statuses of checks.
+const (
+	Passing  = "passing"
+	Warning  = "warning"
+	Critical = "critical"
+)
+
+// A Check is one check of a service. One of HTTP, TCP, GRPC and TTL says of which kind. Durations are Go's.
+type Check struct {
+	CheckID, Name          string
+	Status                 string              `json:",omitempty"`
+	HTTP, Method, Body     string              `json:",omitempty"`
+	Header                 map[string][]string `json:",omitempty"`
+	TLSSkipVerify          bool                `json:",omitempty"`
+	TLSServerName          string              `json:",omitempty"`
+	TCP, GRPC              string              `json:",omitempty"`
+	GRPCUseTLS             bool                `json:",omitempty"`
+	TTL, Interval, Timeout string              `json:",omitempty"`
+	SuccessBeforePassing   int                 `json:",omitempty"`
+	FailuresBeforeCritical int                 `json:",omitempty"`
+}
+
+// Register registers a service with its checks, or replaces it.
+func (c *Client) Register(ctx context.Context, s Service) error {
+	return c.call(ctx, http.MethodPut, "/v1/agent/service/register?replace-existing-checks=true", s, nil)
+}
+
+// Deregister removes a service. One that is not there is no error.
+func (c *Client) Deregister(ctx context.Context, id string) error {
+	err := c.call(ctx, http.MethodPut, "/v1/agent/service/deregister/"+url.PathEscape(id), nil, nil)
+	if errors.Is(err, errNotFound) {
+		return nil
+	}
+	return err
+}
+
+// Services are the services that are registered with the agent, by ID, each with its meta.
+func (c *Client) Services(ctx context.Context) (map[string]map[string]string, error) {
+	var all map[string]struct{ Meta map[string]string }
+	if err := c.call(ctx, http.MethodGet, "/v1/agent/services", nil, &all); err != nil {
+		return nil, err
+	}
+	found := map[string]map[string]string{}
+	for id, s := range all {
+		found[id] = s.Meta
+	}
+	return found, nil
+}
+
+// UpdateTTL tells the result of a check that the caller does: passing, warning or critical.
+func (c *Client) UpdateTTL(ctx context.Context, checkID, status, output string) error {
+	body := struct{ Status, Output string }{status, output}
+	return c.call(ctx, http.MethodPut, "/v1/agent/check/update/"+url.PathEscape(checkID), body, nil)
+}
+
+// A Pair is a key with its value.
+type Pair struct {
+	Key   string
+	Value []byte
+}
+
+// Get reads one key. ok is false when there is none.
+func (c *Client) Get(ctx context.Context, key string) (value string, ok bool, err error) {
+	var pairs []Pair
+	err = c.call(ctx, http.MethodGet, "/v1/kv/"+escapeKey(key), nil, &pairs)
+	if errors.Is(err, errNotFound) || err == nil && len(pairs) == 0 {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, err
+	}
+	return string(pairs[0].Value), true, nil
+}
+
+// List reads all keys below a prefix, sorted.
+func (c *Client) List(ctx context.Context, prefix string) ([]Pair, error) {
+	var pairs []Pair
+	err := c.call(ctx, http.MethodGet, "/v1/kv/"+escapeKey(prefix)+"?recurse", nil, &pairs)
+	if errors.Is(err, errNotFound) {
+		return nil, nil
+	}
+	return pairs, err
+}
+
+func escapeKey(key string) string {
+	parts := strings.Split(key, "/")
+	for i, part := range parts {
+		parts[i] = url.PathEscape(part)
+	}
+	return strings.Join(parts, "/")
+}
+
+// An Instance is a healthy instance of a service.
+type Instance struct {
+	Node    struct{ ID, Node, Address, Datacenter string }
+	Service struct {
+		ID, Service, Address string
+		Tags                 []string
+		Meta                 map[string]string
+		Port                 int
+	}
+}
+
+// Healthy are the instances of a service whose checks pass, those with a tag only unless that is "".
+func (c *Client) Healthy(ctx context.Context, name, tag string) ([]Instance, error) {
+	query := url.Values{"passing": {"1"}}
+	if tag != "" {
+		query.Set("tag", tag)
+	}
+	var all []Instance
+	err := c.call(ctx, http.MethodGet, "/v1/health/service/"+url.PathEscape(name)+"?"+query.Encode(), nil, &all)
+	return all, err
+}
+
+// Catalogue is the tags of all services by name.
+func (c *Client) Catalogue(ctx context.Context) (map[string][]string, error) {
+	var all map[string][]string
+	err := c.call(ctx, http.MethodGet, "/v1/catalog/services", nil, &all)
+	return all, err
+}
