@@ -16,7 +16,9 @@ func TestRestartAll(t *testing.T) {
 	prepare := shellTask("prepare", "exit 0")
 	prepare.Lifecycle = &api.TaskLifecycle{Hook: api.TaskLifecycleHookPrestart}
 	n.Sync([]*api.Allocation{allocation("a1", prepare, shellTask("web", "exec sleep 1000"))})
-	n.awaitStatus("a1", "running")
+	n.await("up", "a1", func(u Update) bool {
+		return u.TaskStates["web"].State == stateRunning && u.TaskStates["prepare"].State == stateDead
+	})
 	if err := n.Restart(t.Context(), "a1", "", true); err != nil {
 		t.Fatal(err)
 	}
