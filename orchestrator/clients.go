@@ -58,7 +58,8 @@ func (l *loop) takeReport(tx *state.Txn, before *api.Allocation, u runner.Update
 	}
 	if after.DeploymentStatus != before.DeploymentStatus && after.DeploymentID != "" {
 		l.countHealth(tx, before, &after)
-	} else if failedNow(before, &after) && reconcile.CanReschedule(&after, l.Now()) {
+	}
+	if failedNow(before, &after) && reconcile.CanReschedule(&after, l.Now()) {
 		tx.PutEval(l.NewEval(tx, after.Namespace, after.JobID, reconcile.TriggerAllocFailure))
 	}
 }
@@ -96,7 +97,9 @@ func (l *loop) countHealth(tx *state.Txn, before, after *api.Allocation) {
 	d.ModifyTime = l.Now().UnixNano()
 	tx.PutDeployment(d)
 	l.advance(tx, d)
-	if current := tx.Deployment(nil, d.ID); current.Status == api.DeploymentStatusRunning {
+	current := tx.Deployment(nil, d.ID)
+	asked := tx.PendingEval(nil, d.Namespace, d.JobID, reconcile.TriggerDeploymentWatcher) != nil
+	if current.Status == api.DeploymentStatusRunning && !asked {
 		if eval := reconcile.NewEval(l.Deployment(tx, current)); eval != nil {
 			tx.PutEval(eval)
 		}

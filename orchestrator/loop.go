@@ -69,8 +69,9 @@ type dirty struct {
 	drains, purged map[string]bool
 	// heartbeats are nodes that tell again that they are there.
 	heartbeats map[string]bool
-	// capacity says that something may have become free.
-	capacity bool
+	// capacity says that something may have become free, and world that nodes
+	// have changed.
+	capacity, world bool
 }
 
 func newDirty() dirty {
@@ -82,7 +83,7 @@ func newDirty() dirty {
 
 func (t dirty) empty() bool {
 	return len(t.evals) == 0 && len(t.deployments) == 0 && len(t.nodes) == 0 && len(t.periodic) == 0 &&
-		len(t.drains) == 0 && len(t.purged) == 0 && len(t.heartbeats) == 0 && !t.capacity
+		len(t.drains) == 0 && len(t.purged) == 0 && len(t.heartbeats) == 0 && !t.capacity && !t.world
 }
 
 func newLoop(c loopConfig) *loop {
@@ -112,7 +113,7 @@ func (l *loop) begin(ctx context.Context) {
 	for _, node := range snap.Nodes(nil) {
 		l.noteNode(node)
 	}
-	l.dirty.capacity = true
+	l.dirty.world = true
 	l.mu.Unlock()
 	l.running.Go(l.run)
 }
@@ -152,7 +153,7 @@ func (l *loop) note(change memdb.Change) {
 			l.dirty.deployments[after.ID] = true
 		}
 	case *api.Node:
-		l.dirty.capacity = true
+		l.dirty.world = true
 		l.noteNode(after)
 	case *api.Allocation:
 		maps.Copy(l.dirty.drains, l.draining)
@@ -236,8 +237,8 @@ func (l *loop) pass() {
 		if work.empty() {
 			return
 		}
-		if work.capacity {
-			l.unblock()
+		if work.capacity || work.world {
+			l.unblock(work.world)
 		}
 		for _, eval := range l.pending(work.evals) {
 			l.evaluate(eval)
@@ -344,12 +345,15 @@ func (l *loop) evaluate(eval *api.Evaluation) {
 const unblockTimer = "capacity"
 
 // unblock gives every evaluation that waits for capacity another try. One that
-// still finds none is not written. (Nomad: E4.)
-func (l *loop) unblock() {
+// still finds none is not written, and one whose job is about to be decided
+// about is left alone. Room alone does not help what no node could run: that
+// waits until the nodes change. (Nomad: E4.)
+func (l *loop) unblock(world bool) {
 	for _, blocked := range inOrder(l.store.Snapshot().OpenEvals(nil, api.EvalStatusBlocked)) {
 		l.update("unblock an evaluation", unblockTimer, func(tx *state.Txn) {
 			eval := tx.Eval(nil, blocked.ID)
-			if eval == nil || eval.Status != api.EvalStatusBlocked {
+			if eval == nil || eval.Status != api.EvalStatusBlocked || !world && !reconcile.NeedsRoom(eval) ||
+				tx.PendingEval(nil, eval.Namespace, eval.JobID, "") != nil {
 				return
 			}
 			if changes := l.Evaluation(tx, eval); !changes.Idle() {

@@ -43,7 +43,23 @@ func (c Clock) Deployment(tx *state.Txn, d *api.Deployment) reconcile.ProgressIn
 		Job:      tx.Job(nil, d.Namespace, d.JobID),
 		Versions: tx.Versions(nil, d.Namespace, d.JobID),
 		Allocs:   tx.AllocsByDeployment(nil, d.ID),
+		Priority: priority(tx, d),
 	}
+}
+
+// priority is that of the evaluation that made a deployment: the first of those
+// that name it. (Nomad.)
+func priority(tx *state.Txn, d *api.Deployment) int {
+	var first *api.Evaluation
+	for _, eval := range tx.EvalsByJob(nil, d.Namespace, d.JobID) {
+		if eval.DeploymentID == d.ID && (first == nil || eval.CreateIndex < first.CreateIndex) {
+			first = eval
+		}
+	}
+	if first == nil {
+		return api.JobDefaultPriority
+	}
+	return first.Priority
 }
 
 // ApplyDeployment writes what was decided about a deployment. The version that

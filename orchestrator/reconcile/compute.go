@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/nomad/api"
 )
@@ -184,6 +185,22 @@ func (c *computation) block(out *Changes) {
 	out.Eval.BlockedEval = blocked.ID
 	out.Evals = append(out.Evals, blocked)
 	c.cancelBlocked(out, waiting, fmt.Sprintf(descBlockedTwice, out.Eval.JobID))
+}
+
+// NeedsRoom tells whether a blocked evaluation may find a place once other
+// allocations have gone.
+func NeedsRoom(eval *api.Evaluation) bool {
+	for _, metric := range eval.FailedTGAllocs {
+		if metric.NodesExhausted > 0 {
+			return true
+		}
+		for why := range metric.ConstraintFiltered {
+			if strings.HasPrefix(why, "distinct_") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (c *computation) cancelBlocked(out *Changes, waiting *api.Evaluation, why string) {

@@ -124,14 +124,17 @@ func newGroupDeployment(u *api.UpdateStrategy, total, canaries int) *api.Deploym
 	}
 }
 
-// enlist makes an allocation part of the deployment, if its group is.
-// (Nomad: the deadline starts with the first placement, W1.)
+// enlist makes an allocation part of the deployment. It counts if its group
+// takes part. (Nomad: the deadline starts with the first placement, W1.)
 func (c *computation) enlist(a *api.Allocation, canary bool) {
-	state := c.groupDeployment(a.TaskGroup)
-	if state == nil || !active(c.deployment) {
+	if c.deployment == nil || !active(c.deployment) {
 		return
 	}
 	a.DeploymentID = c.deployment.ID
+	state := c.groupDeployment(a.TaskGroup)
+	if state == nil {
+		return
+	}
 	state.PlacedAllocs++
 	if canary {
 		a.DeploymentStatus = &api.AllocDeploymentStatus{Canary: true}
@@ -198,6 +201,7 @@ func (c *computation) unproven() bool {
 		if changed, ok := c.updated[a.ID]; ok {
 			a = changed
 		}
-		return a.DeploymentID == c.deployment.ID && !Terminal(a) && !healthy(a)
+		counts := a.DeploymentID == c.deployment.ID && c.groupDeployment(a.TaskGroup) != nil
+		return counts && !Terminal(a) && !healthy(a)
 	})
 }

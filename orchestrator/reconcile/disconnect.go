@@ -96,14 +96,9 @@ func (g *group) disconnect() {
 		changed := g.markAway(a)
 		g.desired(g.name).Disconnect++
 		expiry := g.followUpEval(TriggerMaxDisconnect, g.in.Now.Add(lostAfter(a)), descDisconnectFollowUp)
-		if !g.replaceable(a) {
-			changed.FollowupEvalID = expiry.ID
-			g.keep = append(g.keep, a)
-			continue
-		}
 		at, ok := RescheduleAt(a, g.spec.ReschedulePolicy, g.in.Now)
 		switch {
-		case !ok:
+		case !ok, !replaceAway(a), g.decidedByDeployment(a):
 			changed.FollowupEvalID = expiry.ID
 			g.keep = append(g.keep, a)
 		case at.After(g.in.Now.Add(soon)):
@@ -125,14 +120,6 @@ func (c *computation) markAway(a *api.Allocation) *api.Allocation {
 	changed := c.change(a)
 	changed.ClientStatus, changed.ClientDescription = api.AllocClientStatusUnknown, AwayDescription
 	return changed
-}
-
-// replaceable tells whether an allocation that goes out of reach may get a
-// replacement before it is lost. While a deployment is under way, that one
-// decides about its own.
-func (g *group) replaceable(a *api.Allocation) bool {
-	return replaceAway(a) && !(g.deployment != nil && active(g.deployment) && a.DeploymentID == g.deployment.ID &&
-		!isSet(a.DesiredTransition.Reschedule))
 }
 
 // reconnect decides between allocations that are back and their replacements.

@@ -65,6 +65,8 @@ const (
 	descLost        = "alloc is lost since its node is down"
 	descTainted     = "alloc not needed as node is tainted"
 	descRescheduled = "alloc was rescheduled because it failed"
+	// A failed allocation that has a replacement does not say so. (Nomad 2.0.)
+	descReplaced    = ""
 	descReconnected = "alloc not needed due to disconnected client reconnect"
 
 	descRunning         = "Deployment is running"

@@ -11,8 +11,9 @@ type request struct {
 	name  string
 	// previous is the allocation that the new one replaces, or nil.
 	previous *api.Allocation
-	// stopWhy, when set, says that previous is stopped once its replacement
-	// has found a place, and why.
+	// stop says that previous is stopped once its replacement has found a place,
+	// and stopWhy why.
+	stop               bool
 	stopWhy            string
 	canary, reschedule bool
 	// node restricts the choice to one node (system jobs).
@@ -27,12 +28,12 @@ func (c *computation) place(r request) bool {
 		c.unplaced(r, earlier)
 		return false
 	}
-	if r.stopWhy != "" {
+	if r.stop {
 		c.placer.free(r.previous)
 	}
 	chosen, metric := c.placer.choose(r)
 	if chosen == nil {
-		if r.stopWhy != "" {
+		if r.stop {
 			c.placer.restore(r.previous)
 		}
 		c.unplaced(r, metric)
@@ -86,7 +87,7 @@ func (c *computation) replace(r request, a *api.Allocation) {
 	a.PreviousAllocation = r.previous.ID
 	old := c.change(r.previous)
 	old.NextAllocation = a.ID
-	if r.stopWhy != "" {
+	if r.stop {
 		old.DesiredStatus, old.DesiredDescription = api.AllocDesiredStatusStop, r.stopWhy
 	}
 	if r.reschedule {

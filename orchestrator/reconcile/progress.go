@@ -16,6 +16,8 @@ type ProgressInput struct {
 	NewID func() string
 	// Deployment is the deployment as stored.
 	Deployment *api.Deployment
+	// Priority is that of the evaluation that made the deployment.
+	Priority int
 	// Job is the current version of its job; nil when it was purged.
 	Job *api.Job
 	// Versions are the kept versions of the job, newest first.
@@ -115,7 +117,7 @@ func (in ProgressInput) newEval() *api.Evaluation {
 	now := in.Now.UnixNano()
 	return &api.Evaluation{
 		ID: in.NewID(), Namespace: in.Deployment.Namespace, JobID: in.Deployment.JobID,
-		Type: *in.Job.Type, Priority: *in.Job.Priority, TriggeredBy: TriggerDeploymentWatcher,
+		Type: *in.Job.Type, Priority: in.Priority, TriggeredBy: TriggerDeploymentWatcher,
 		DeploymentID: in.Deployment.ID, JobModifyIndex: *in.Job.JobModifyIndex,
 		Status: api.EvalStatusPending, CreateTime: now, ModifyTime: now,
 	}

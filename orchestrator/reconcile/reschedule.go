@@ -29,7 +29,7 @@ func rescheduleFailed(a *api.Allocation) bool {
 // decidedByDeployment tells whether an allocation is replaced only when its
 // deployment says so. (Nomad: W4.)
 func (g *group) decidedByDeployment(a *api.Allocation) bool {
-	return g.deployment != nil && active(g.deployment) && a.DeploymentID == g.deployment.ID &&
+	return g.groupDeployment(a.TaskGroup) != nil && active(g.deployment) && a.DeploymentID == g.deployment.ID &&
 		!isSet(a.DesiredTransition.Reschedule)
 }
 
@@ -216,5 +216,4 @@ func (c *computation) trackReschedule(a, previous *api.Allocation, policy *api.R
 	a.RescheduleTracker = &api.RescheduleTracker{LastReschedule: lastPlaced, Events: append(events, &api.RescheduleEvent{
 		RescheduleTime: c.in.Now.UnixNano(), PrevAllocID: previous.ID, PrevNodeID: previous.NodeID,
 	})}
-	c.change(previous).RescheduleTracker = &api.RescheduleTracker{LastReschedule: lastPlaced, Events: rescheduleEvents(previous)}
 }

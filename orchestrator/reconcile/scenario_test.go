@@ -456,7 +456,7 @@ func (w *world) client(id, what string) {
 }
 
 func (w *world) progressInput() ProgressInput {
-	in := ProgressInput{Now: w.now, NewID: w.newID("e"), Deployment: w.deployment(), Job: w.versions[0], Versions: w.versions,
+	in := ProgressInput{Now: w.now, NewID: w.newID("e"), Deployment: w.deployment(), Priority: 50, Job: w.versions[0], Versions: w.versions,
 		SameSpec: func(a, b *api.Job) bool { return !NeedsExchange(a, b, "g") && *a.Stop == *b.Stop }}
 	for _, a := range w.sorted() {
 		if a.DeploymentID == in.Deployment.ID {

@@ -102,11 +102,11 @@ func (g *group) compute() bool {
 		len(g.migrate) == 0 && len(g.reschedule) == 0 && !g.waitsToReschedule()
 }
 
-// dropForeignCanaries stops canaries that nobody will promote: those of an
-// older deployment, and of one that failed. (Nomad: P7.)
+// dropForeignCanaries stops canaries that nobody will promote, those that have
+// ended, too: those of an older deployment, and of one that failed. (Nomad: P7.)
 func (g *group) dropForeignCanaries() {
 	for _, a := range g.all {
-		if Terminal(a) || a.DeploymentStatus == nil || !a.DeploymentStatus.Canary {
+		if a.DesiredStatus != api.AllocDesiredStatusRun || a.DeploymentStatus == nil || !a.DeploymentStatus.Canary {
 			continue
 		}
 		if g.deployment == nil || a.DeploymentID != g.deployment.ID || g.deploymentFailed() {
@@ -132,7 +132,7 @@ func (g *group) setCanariesApart() {
 	g.reschedule, failed = g.splitCanaries(g.reschedule)
 	g.migrate, moving = g.splitCanaries(g.migrate)
 	again := func(a *api.Allocation, why string) request {
-		return request{group: g.spec, job: g.in.Job, name: a.Name, previous: a, canary: true, stopWhy: why}
+		return request{group: g.spec, job: g.in.Job, name: a.Name, previous: a, canary: true, stop: true, stopWhy: why}
 	}
 	for _, a := range lost {
 		if !ended(a) {
@@ -141,7 +141,7 @@ func (g *group) setCanariesApart() {
 		g.endedCanaries = append(g.endedCanaries, again(a, descLost))
 	}
 	for _, a := range failed {
-		r := again(a, descRescheduled)
+		r := again(a, descReplaced)
 		r.reschedule = true
 		g.endedCanaries = append(g.endedCanaries, r)
 	}
@@ -334,7 +334,7 @@ func (g *group) exchange(ready bool, placed int) bool {
 	}
 	for _, a := range old[:n] {
 		g.desired(g.name).DestructiveUpdate++
-		g.place(request{group: g.spec, job: g.in.Job, name: g.nameLike(a), previous: a, stopWhy: descUpdating})
+		g.place(request{group: g.spec, job: g.in.Job, name: g.nameLike(a), previous: a, stop: true, stopWhy: descUpdating})
 	}
 	g.desired(g.name).Ignore += uint64(len(old) - n)
 	return len(old) == 0
@@ -387,7 +387,7 @@ func (g *group) moveAll() {
 // new version is not promoted, it runs the version that took over last.
 // (Nomad: P7.)
 func (g *group) replacement(previous *api.Allocation, stopWhy string) request {
-	r := request{group: g.spec, job: g.in.Job, name: g.nameLike(previous), previous: previous, stopWhy: stopWhy}
+	r := request{group: g.spec, job: g.in.Job, name: g.nameLike(previous), previous: previous, stop: true, stopWhy: stopWhy}
 	if !g.canarying() {
 		return r
 	}
@@ -418,11 +418,9 @@ func (g *group) missing(count int) []request {
 	}
 	var wanted []request
 	for _, a := range g.reschedule {
-		w := g.replacement(a, descRescheduled)
+		w := g.replacement(a, descReplaced)
 		w.reschedule = true
-		if a.ClientStatus == api.AllocClientStatusUnknown {
-			w.stopWhy = ""
-		}
+		w.stop = a.ClientStatus != api.AllocClientStatusUnknown
 		wanted = append(wanted, w)
 	}
 	there := len(g.keep) + len(g.migrate) + len(wanted)
@@ -445,7 +443,7 @@ func (g *group) placeMissing(wanted []request, ready bool) bool {
 			continue
 		}
 		g.desired(g.name).Place++
-		if w.reschedule && w.stopWhy != "" {
+		if w.reschedule && w.stop {
 			g.desired(g.name).Stop++
 		}
 		placed := g.place(w)

@@ -248,7 +248,7 @@ func (g *systemGroup) exchange(canaries int) bool {
 		default:
 			g.desired(g.name).DestructiveUpdate++
 			if !g.place(request{
-				group: g.spec, job: g.in.Job, name: a.Name, previous: a, stopWhy: descUpdating, node: node, canary: asCanary,
+				group: g.spec, job: g.in.Job, name: a.Name, previous: a, stop: true, stopWhy: descUpdating, node: node, canary: asCanary,
 			}) {
 				left++
 			}

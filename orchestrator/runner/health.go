@@ -119,7 +119,7 @@ func (a *alloc) judge(group []member, now time.Time) time.Duration {
 		return never
 	}
 	if a.watch == nil || a.watch.deploymentID != id {
-		p, ok := healthPolicyOf(spec), true
+		p, ok := healthPolicyOf(spec), spec.Update == nil || derefOr(spec.Update.MaxParallel, 1) > 0
 		if id == "" {
 			p, ok = migratePolicyOf(spec)
 		}
