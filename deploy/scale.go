@@ -18,9 +18,10 @@ type Scaling struct {
 }
 
 // Scaled is the job with other counts, and a line about each group that changes.
-// The job itself is left alone. (Levant: only a job that runs is scaled.)
+// The job itself is left alone. A job that does not run is not scaled, but for a
+// service whose counts are 0. (Levant does not scale that either.)
 func (s Scaling) Scaled(job *api.Job) (*api.Job, []string, error) {
-	if deref(job.Status) != "running" || deref(job.Stop) {
+	if deref(job.Stop) || deref(job.Status) != "running" && deref(job.Type) != api.JobTypeService {
 		return nil, nil, fmt.Errorf("job %q does not run, and only a running job is scaled", deref(job.ID))
 	}
 	scaled, found := *job, false

@@ -69,8 +69,8 @@ func (t *terminal) mask(secrets ...string) { t.redactor.Add(secrets...) }
 
 // configure takes Levant's -log-level and -log-format.
 func (t *terminal) configure(level, format string) error {
-	if err := t.level.UnmarshalText([]byte(level)); err != nil && !strings.EqualFold(level, "fatal") {
-		return usageError{fmt.Errorf("-log-level %q is not one of debug, info, warn, error", level)}
+	if err := t.level.UnmarshalText([]byte(levantLevel(level))); err != nil {
+		return usageError{fmt.Errorf("-log-level %q is not one of debug, info, warn, error, fatal", level)}
 	}
 	switch strings.ToLower(format) {
 	case "json":
@@ -99,6 +99,18 @@ func (t *terminal) atOnce(do func(*terminal)) {
 	do(&apart)
 	apart.err.Flush()
 	t.err.Write(text.Bytes())
+}
+
+// levantLevel gives Levant's names for levels their meaning here, where an error
+// is always told.
+func levantLevel(name string) string {
+	switch strings.ToUpper(name) {
+	case "FATAL":
+		return "ERROR"
+	case "WARNING":
+		return "WARN"
+	}
+	return name
 }
 
 // result prints what the command was asked for.
