@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,9 @@ func (s *server) canonicalize(r *request, job *api.Job) error {
 		if region != "" {
 			job.Region = &region
 		}
+	}
+	if m := job.Multiregion; m != nil && len(m.Regions) > 0 && !slices.ContainsFunc(m.Regions, func(r *api.MultiregionRegion) bool { return r.Name == s.Region }) {
+		return fail(http.StatusInternalServerError, "No path to region")
 	}
 	if !s.isOurRegion(*job.Region) {
 		return fail(http.StatusInternalServerError, "No path to region")
@@ -88,17 +92,11 @@ func orZero[T any](p **T) {
 
 func canonicalizeGroup(job *api.Job, group *api.TaskGroup) {
 	nilIfEmpty(&group.Meta)
-	//lint:ignore SA1019 Nomad still shows it.
-	orZero(&group.PreventRescheduleOnLost)
+	//lint:ignore SA1019 Nomad still shows it, and ignores it.
+	group.PreventRescheduleOnLost = new(false)
 	//lint:ignore SA1019 Clients still send them; they live on in the disconnect block.
 	group.StopAfterClientDisconnect, group.MaxClientDisconnect = nil, nil
-	for _, network := range group.Networks {
-		for _, ports := range [][]api.Port{network.DynamicPorts, network.ReservedPorts} {
-			for i := range ports {
-				ports[i].HostNetwork = cmp.Or(ports[i].HostNetwork, "default")
-			}
-		}
-	}
+	canonicalizeNetworks(group.Networks)
 	canonicalizeScaling(job, group.Scaling, map[string]string{"Group": *group.Name})
 	canonicalizeServices(group.Services, *job.Name, *group.Name, "group", "")
 	for _, task := range group.Tasks {
@@ -110,13 +108,26 @@ func canonicalizeTask(job *api.Job, group *api.TaskGroup, task *api.Task) {
 	nilIfEmpty(&task.Meta)
 	nilIfEmpty(&task.Env)
 	nilIfEmpty(&task.Config)
-	for _, field := range []**int{&task.Resources.DiskMB, &task.Resources.MemoryMaxMB, &task.Resources.SecretsMB, &task.Resources.IOPS} {
+	canonicalizeNetworks(task.Resources.Networks)
+	task.Resources.DiskMB = new(0) // It is the group's.
+	task.LogConfig.Enabled = nil
+	for _, field := range []**int{&task.Resources.MemoryMaxMB, &task.Resources.SecretsMB, &task.Resources.IOPS} {
 		orZero(field)
+	}
+	task.Identities = slices.DeleteFunc(task.Identities, func(id *api.WorkloadIdentity) bool {
+		if id.Name == "" || id.Name == defaultIdentity {
+			task.Identity = id
+			return true
+		}
+		return false
+	})
+	if len(task.Identities) == 0 {
+		task.Identities = nil
 	}
 	if task.Identity == nil {
 		task.Identity = &api.WorkloadIdentity{}
 	}
-	task.Identity.Name = cmp.Or(task.Identity.Name, "default")
+	task.Identity.Name = defaultIdentity
 	if len(task.Identity.Audience) == 0 {
 		task.Identity.Audience = []string{"nomadproject.io"}
 	}
@@ -134,6 +145,17 @@ func canonicalizeScaling(job *api.Job, policy *api.ScalingPolicy, target map[str
 	policy.Target = target
 	if policy.Enabled == nil {
 		policy.Enabled = new(true)
+	}
+	orZero(&policy.Min)
+}
+
+func canonicalizeNetworks(networks []*api.NetworkResource) {
+	for _, network := range networks {
+		for _, ports := range [][]api.Port{network.DynamicPorts, network.ReservedPorts} {
+			for i := range ports {
+				ports[i].HostNetwork = cmp.Or(ports[i].HostNetwork, "default")
+			}
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -10,9 +11,13 @@ import (
 // addImpliedConstraints demands of a node what the job needs without saying so.
 // (Nomad: the constraints, and their order.)
 func addImpliedConstraints(job *api.Job) {
+	providers := secretProviders(job)
 	for _, group := range job.TaskGroups {
 		if slices.ContainsFunc(group.Tasks, func(t *api.Task) bool { return t.Vault != nil }) {
 			require(group, "${attr.vault.version}", ">= 0.6.1", api.ConstraintSemver)
+		}
+		for _, provider := range providers {
+			require(group, "${attr.plugins.secrets."+provider+".version}", "", "is_set")
 		}
 		if signals := requiredSignals(group); len(signals) > 0 {
 			require(group, "${attr.os.signals}", strings.Join(signals, ","), api.ConstraintSetContains)
@@ -27,6 +32,20 @@ func addImpliedConstraints(job *api.Job) {
 			require(group, "${attr.nomad.version}", ">= 1.7.0-a", api.ConstraintSemver)
 		}
 	}
+}
+
+// secretProviders are where the tasks of a job get their secrets from, sorted.
+// (Nomad: each group demands those of all.)
+func secretProviders(job *api.Job) []string {
+	providers := map[string]bool{}
+	for _, group := range job.TaskGroups {
+		for _, task := range group.Tasks {
+			for _, secret := range task.Secrets {
+				providers[secret.Provider] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(providers))
 }
 
 // require adds a constraint unless the group has it.

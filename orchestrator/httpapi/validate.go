@@ -58,6 +58,15 @@ func (p *problems) all(part error) {
 	}
 }
 
+// texts are the problems one by one.
+func (p *problems) texts() []string {
+	texts := make([]string, len(p.list))
+	for i, err := range p.list {
+		texts[i] = err.Error()
+	}
+	return texts
+}
+
 func (p *problems) err() error {
 	if len(p.list) == 0 {
 		return nil
@@ -69,9 +78,12 @@ func (p *problems) err() error {
 // answer. (Nomad: the rules and their texts.)
 func (s *server) validate(job *api.Job) (string, error) {
 	p, snap := &problems{}, s.Store.Snapshot()
-	p.merge(validateJob(job))
+	p.all(refuseExposed(job))
+	p.all(refuseVault(job))
+	p.all(refuseClusters(job))
 	p.refuse(snap.Namespace(nil, *job.Namespace) == nil, "job %q is in nonexistent namespace %q", *job.ID, *job.Namespace)
 	p.refuse(snap.NodePool(nil, *job.NodePool) == nil, "job %q is in nonexistent node pool %q", *job.ID, *job.NodePool)
+	p.merge(validateJob(job))
 	return warningsText(jobWarnings(job)), p.err()
 }
 
@@ -86,7 +98,25 @@ func validateJob(job *api.Job) error {
 		"Invalid job type: %q", *job.Type)
 	p.refuse(slices.Contains(job.Datacenters, ""), "Job datacenter must be non-empty string")
 	p.refuse(len(job.TaskGroups) == 0, "Missing job task groups")
-	validatePlacement(p, *job.Type, job.Constraints, job.Affinities, job.Spreads)
+	validateConstraints(p, job.Constraints)
+	validateAffinities(p, *job.Type, job.Affinities)
+	validateSpreads(p, *job.Type, job.Spreads)
+	p.refuse(job.UI != nil && len(job.UI.Description) > maxUIDescription,
+		"UI description must be under 1000 characters, currently %d", uiDescription(job))
+	validateGroupNames(p, job)
+	for _, group := range job.TaskGroups {
+		p.within(validateGroup(job, group), "Task group %s validation failed", *group.Name)
+	}
+	validateLaunch(p, job)
+	p.refuse(len(job.Payload) > 0, "job can't be submitted with a payload, only dispatched")
+	p.refuse(*job.Priority < 1 || *job.Priority > maxPriority, "job priority must be between [1, %d]", maxPriority)
+	refuseEnterprise(p, job)
+	p.refuse(job.Multiregion != nil, "Multiregion jobs need Nomad Enterprise")
+	return p.err()
+}
+
+// validateGroupNames checks what one has to know of all groups.
+func validateGroupNames(p *problems, job *api.Job) {
 	names := map[string]int{}
 	for i, group := range job.TaskGroups {
 		first, again := names[*group.Name]
@@ -97,13 +127,16 @@ func validateJob(job *api.Job) error {
 		p.refuse(*job.Type == api.JobTypeSystem && *group.Count > 1,
 			"Job task group %s has count %d. Count cannot exceed 1 with system scheduler", *group.Name, *group.Count)
 	}
-	for _, group := range job.TaskGroups {
-		p.within(validateGroup(job, group), "Task group %s validation failed", *group.Name)
+}
+
+// maxUIDescription is how many characters the description of a job may have. (Nomad.)
+const maxUIDescription = 1000
+
+func uiDescription(job *api.Job) int {
+	if job.UI == nil {
+		return 0
 	}
-	validateLaunch(p, job)
-	p.refuse(*job.Priority < 1 || *job.Priority > maxPriority, "job priority must be between [1, %d]", maxPriority)
-	p.refuse(job.Multiregion != nil, "Multiregion jobs need Nomad Enterprise")
-	return p.err()
+	return len(job.UI.Description)
 }
 
 // validateLaunch checks how a job is launched when not by its registration.

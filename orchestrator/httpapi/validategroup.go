@@ -1,25 +1,29 @@
 package httpapi
 
 import (
-	"fmt"
-	"math"
-	"regexp"
 	"slices"
-	"strconv"
+	"strings"
 	"time"
 
-	"github.com/Masterminds/semver/v3"
-	"github.com/hashicorp/go-version"
 	"github.com/hashicorp/nomad/api"
 )
 
 func validateGroup(job *api.Job, group *api.TaskGroup) error {
 	p := &problems{}
 	p.refuse(*group.Name == "", "Missing task group name")
+	p.refuse(strings.Contains(*group.Name, "\x00"), "Task group name contains null character")
 	p.refuse(*group.Count < 0, "Task group count can't be negative")
 	p.refuse(len(group.Tasks) == 0, "Missing tasks for task group")
-	validatePlacement(p, *job.Type, group.Constraints, group.Affinities, group.Spreads)
+	p.merge(validateDisconnect(*job.Type, group.Disconnect))
+	if group.MaxRunDuration != nil {
+		batch := *job.Type == api.JobTypeBatch || *job.Type == api.JobTypeSysbatch
+		p.refuse(*group.MaxRunDuration <= 0, "MaxRunDuration must be greater than zero")
+		p.refuse(!batch, "Job type %q does not allow max_run_duration", *job.Type)
+	}
+	validateConstraints(p, group.Constraints)
+	validateAffinities(p, *job.Type, group.Affinities)
 	p.merge(validateRestart(group.RestartPolicy))
+	validateSpreads(p, *job.Type, group.Spreads)
 	validatePolicies(p, *job.Type, group)
 	leaders, mains := 0, 0
 	names := map[string]int{}
@@ -37,8 +41,10 @@ func validateGroup(job *api.Job, group *api.TaskGroup) error {
 	}
 	p.refuse(leaders > 1, "Only one task may be marked as leader")
 	p.refuse(len(group.Tasks) > 0 && mains == 0, "Task group %s must have at least one main task", *group.Name)
+	validateVolumes(p, *job.Type, group)
 	p.within(validateNetworks(group), "Task group network validation failed")
 	p.within(validateServices(group), "Task group service validation failed")
+	p.within(validateScriptChecks(group), "Task group service check validation failed")
 	p.within(validateScaling(group), "Task group scaling policy validation failed")
 	for _, task := range group.Tasks {
 		p.within(validateTask(*job.Type, group, task), "Task %s validation failed", task.Name)
@@ -58,64 +64,12 @@ func validatePolicies(p *problems, jobType string, group *api.TaskGroup) {
 		p.refuse(jobType != api.JobTypeService && jobType != api.JobTypeSystem, "Job type %q does not allow update block", jobType)
 		p.merge(validateUpdate(group.Update))
 	}
-	p.refuse(group.Migrate != nil && jobType != api.JobTypeService, "Job type %q does not allow migrate block", jobType)
-}
-
-// validatePlacement checks what a job, a group or a task wants of a node.
-func validatePlacement(p *problems, jobType string, constraints []*api.Constraint, affinities []*api.Affinity, spreads []*api.Spread) {
-	for i, c := range constraints {
-		p.within(validateConstraint(c), "Constraint %d validation failed", i+1)
-	}
-	p.refuse(jobType == api.JobTypeSystem && affinities != nil, "System jobs may not have an affinity block")
-	p.refuse(jobType == api.JobTypeSystem && spreads != nil, "System jobs may not have a spread block")
-	for i, a := range affinities {
-		q := &problems{}
-		q.refuse(a.LTarget == "", "No LTarget provided but is required")
-		q.refuse(a.Weight == nil || *a.Weight == 0, "Affinity weight cannot be zero")
-		q.refuse(a.Weight != nil && (*a.Weight > 100 || *a.Weight < -100), "Affinity weight must be within the range [-100,100]")
-		p.within(q.err(), "Affinity %d validation failed", i+1)
-	}
-	for i, s := range spreads {
-		q := &problems{}
-		q.refuse(s.Attribute == "", "Missing spread attribute")
-		q.refuse(s.Weight == nil || *s.Weight <= 0 || *s.Weight > 100, "Spread block must have a positive weight from 0 to 100")
-		p.within(q.err(), "Spread %d validation failed", i+1)
-	}
-}
-
-func validateConstraint(c *api.Constraint) error {
-	p := &problems{}
-	switch c.Operand {
-	case "":
-		p.refuse(true, "Missing constraint operand")
-	case api.ConstraintDistinctHosts:
-		return nil
-	case api.ConstraintSetContains, api.ConstraintSetContainsAll, api.ConstraintSetContainsAny:
-		p.refuse(c.RTarget == "", "Set contains constraint requires an RTarget")
-	case api.ConstraintRegex:
-		_, err := regexp.Compile(c.RTarget)
-		p.refuse(err != nil, "Regular expression failed to compile: %v", err)
-	case api.ConstraintVersion:
-		_, err := version.NewConstraint(c.RTarget)
-		p.refuse(err != nil, "Version constraint is invalid: %v", err)
-	case api.ConstraintSemver:
-		_, err := semver.NewConstraint(c.RTarget)
-		p.refuse(err != nil, "Semver constraint is invalid: %v", err)
-	case api.ConstraintDistinctProperty:
-		if c.RTarget != "" {
-			count, err := strconv.ParseUint(c.RTarget, 10, 64)
-			p.refuse(err != nil, "Failed to convert RTarget %q to uint64: %v", c.RTarget, err)
-			p.refuse(err == nil && count < 1, "Distinct Property must have an allowed count of 1 or greater: %d < 1", count)
+	if group.Migrate != nil {
+		p.refuse(jobType != api.JobTypeService, "Job type %q does not allow migrate block", jobType)
+		if jobType == api.JobTypeService {
+			p.merge(validateMigrate(group.Migrate))
 		}
-	case "is_set", "is_not_set":
-		p.refuse(c.RTarget != "", "Operator %q does not support an RTarget", c.Operand)
-	case "=", "==", "is", "!=", "not", "<", "<=", ">", ">=":
-		p.refuse(c.RTarget == "", "Operator %q requires an RTarget", c.Operand)
-	default:
-		p.refuse(true, "Unknown constraint type %q", c.Operand)
 	}
-	p.refuse(c.LTarget == "", "no attribute provided but is required by operator")
-	return p.err()
 }
 
 // minInterval is the shortest interval of a restart or reschedule policy.
@@ -175,6 +129,36 @@ func validateUpdate(u *api.UpdateStrategy) error {
 	return p.err()
 }
 
+func validateMigrate(m *api.MigrateStrategy) error {
+	p := &problems{}
+	p.refuse(*m.MaxParallel < 0, "MaxParallel must be >= 0 but found %d", *m.MaxParallel)
+	p.refuse(!slices.Contains([]string{"checks", "task_states", ""}, *m.HealthCheck), "Invalid HealthCheck: %q", *m.HealthCheck)
+	p.refuse(*m.HealthCheck == "" && *m.MaxParallel > 0, "Missing HealthCheck")
+	p.refuse(*m.MinHealthyTime < 0, "MinHealthyTime is %s and must be >= 0", *m.MinHealthyTime)
+	p.refuse(*m.HealthyDeadline < 0, "HealthyDeadline is %s and must be >= 0", *m.HealthyDeadline)
+	p.refuse(*m.MinHealthyTime > *m.HealthyDeadline, "MinHealthyTime must be less than HealthyDeadline")
+	return p.err()
+}
+
+func validateDisconnect(jobType string, d *api.DisconnectStrategy) error {
+	if d == nil {
+		return nil
+	}
+	p := &problems{}
+	lost := d.LostAfter != nil && *d.LostAfter != 0
+	if stop := d.StopOnClientAfter; stop != nil {
+		p.refuse(*stop < 0, "stop_after cannot be a negative duration")
+		p.refuse(jobType != api.JobTypeService && jobType != api.JobTypeBatch, "stop_after can only be used with service or batch job types")
+	}
+	p.refuse(lost && *d.LostAfter < 0, "lost_after cannot be a negative duration")
+	p.refuse(d.StopOnClientAfter != nil && lost, "Disconnect cannot be configured with both lost_after and stop_after")
+	if r := d.Reconcile; r != nil {
+		options := []string{"", "best_score", "longest_running", "keep_original", "keep_replacement"}
+		p.refuse(!slices.Contains(options, *r), "reconcile option is invalid: %s", *r)
+	}
+	return p.err()
+}
+
 func validateScaling(group *api.TaskGroup) error {
 	s := group.Scaling
 	if s == nil {
@@ -190,40 +174,8 @@ func validateScaling(group *api.TaskGroup) error {
 	}
 	p.refuse(high < 0, "Scaling policy invalid: maximum count must be specified and non-negative")
 	p.refuse(high >= 0 && high < low, "Scaling policy invalid: maximum count must not be less than minimum count")
-	p.refuse(count < low, "Scaling policy invalid: task group count must not be less than minimum count in scaling policy")
+	p.refuse(low < 0, "Scaling policy invalid: minimum count must be specified and non-negative")
 	p.refuse(count > high, "Scaling policy invalid: task group count must not be greater than maximum count in scaling policy")
+	p.refuse(count < low, "Scaling policy invalid: task group count must not be less than minimum count in scaling policy")
 	return p.err()
-}
-
-func validateNetworks(group *api.TaskGroup) error {
-	p := &problems{}
-	labels, static := map[string]string{}, map[string]string{}
-	check := func(networks []*api.NetworkResource, owner, where string) {
-		for _, network := range networks {
-			for _, port := range slices.Concat(network.ReservedPorts, network.DynamicPorts) {
-				other, taken := labels[port.Label]
-				p.refuse(taken, "Port label %s already in use by %s", port.Label, other)
-				labels[port.Label] = owner
-				validatePort(p, static, port, where)
-			}
-		}
-	}
-	check(group.Networks, "taskgroup network", "taskgroup network")
-	for _, task := range group.Tasks {
-		check(task.Resources.Networks, task.Name, task.Name)
-	}
-	return p.err()
-}
-
-func validatePort(p *problems, static map[string]string, port api.Port, where string) {
-	p.refuse(port.To < -1, "Port %q cannot be mapped to negative value %d", port.Label, port.To)
-	p.refuse(port.To > math.MaxUint16, "Port %q cannot be mapped to a port (%d) greater than %d", port.Label, port.To, math.MaxUint16)
-	if port.Value == 0 {
-		return
-	}
-	key := fmt.Sprintf("%s:%d", port.HostNetwork, port.Value)
-	other, taken := static[key]
-	p.refuse(taken && !port.IgnoreCollision, "Static port %d already reserved by %s", port.Value, other)
-	p.refuse(port.Value > math.MaxUint16, "Port %s (%d) cannot be greater than %d", port.Label, port.Value, math.MaxUint16)
-	static[key] = where + ":" + port.Label
 }

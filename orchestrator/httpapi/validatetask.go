@@ -28,15 +28,17 @@ func validateTask(jobType string, group *api.TaskGroup, task *api.Task) error {
 	p.refuse(task.ShutdownDelay < 0, "ShutdownDelay must be a positive value")
 	p.all(validateResources(task.Resources))
 	p.all(validateLogs(task.LogConfig, group.EphemeralDisk))
-	validatePlacement(p, jobType, task.Constraints, task.Affinities, nil)
 	for i, c := range task.Constraints {
+		p.within(validateConstraint(c), "Constraint %d validation failed", i+1)
 		p.refuse(c.Operand == api.ConstraintDistinctHosts || c.Operand == api.ConstraintDistinctProperty,
 			"Constraint %d has disallowed Operand at task level: %s", i+1, c.Operand)
 	}
-	p.all(validateTaskServices(task))
+	validateAffinities(p, jobType, task.Affinities)
+	p.all(validateTaskServices(group, task))
 	for i, a := range task.Artifacts {
 		p.within(validateArtifact(a), "Artifact %d validation failed", i+1)
 	}
+	p.within(validateVault(task.Vault), "Vault validation failed")
 	destinations := map[string]int{}
 	for i, t := range task.Templates {
 		p.within(validateTemplate(t), "Template %d validation failed", i+1)
@@ -44,9 +46,14 @@ func validateTask(jobType string, group *api.TaskGroup, task *api.Task) error {
 		p.refuse(again, "Template %d has same destination as %d", i+1, first)
 		destinations[*t.DestPath] = i + 1
 	}
+	validateActions(p, task)
 	p.refuse(task.DispatchPayload != nil && escapes(task.DispatchPayload.File),
 		"Dispatch Payload validation failed: destination escapes allocation directory")
 	p.within(validateLifecycle(task.Lifecycle), "Lifecycle validation failed")
+	validateProxy(p, group, task)
+	validateMounts(p, group, task)
+	validateIdentities(p, task)
+	validateSecrets(p, task)
 	return p.err()
 }
 
@@ -58,8 +65,6 @@ func validateResources(r *api.Resources) error {
 	least.refuse(*r.CPU < 1 && *r.Cores == 0, "minimum CPU value is 1; got %d", *r.CPU)
 	least.refuse(*r.MemoryMB < 10, "minimum MemoryMB value is 10; got %d", *r.MemoryMB)
 	p.all(least.err())
-	p.refuse(*r.DiskMB > 0, "Task can't ask for disk resources, they have to be specified at the task group level.")
-	p.refuse(r.NUMA != nil && r.NUMA.Affinity != "" && r.NUMA.Affinity != "none", "numa scheduling requires Nomad Enterprise")
 	p.refuse(*r.MemoryMaxMB != 0 && *r.MemoryMaxMB != -1 && *r.MemoryMaxMB < *r.MemoryMB,
 		"MemoryMaxMB value (%d) should be larger than MemoryMB value (%d)", *r.MemoryMaxMB, *r.MemoryMB)
 	p.refuse(*r.SecretsMB > *r.MemoryMB, "SecretsMB value (%d) cannot be larger than MemoryMB value (%d)", *r.SecretsMB, *r.MemoryMB)
@@ -127,6 +132,8 @@ func validateTemplate(t *api.Template) error {
 		p.refuse(*t.Envvars, "cannot use signals with env var templates")
 	case "script":
 		p.refuse(t.ChangeScript == nil, "must specify change script configuration value when change mode is script")
+		p.refuse(t.ChangeScript != nil && (t.ChangeScript.Command == nil || *t.ChangeScript.Command == ""),
+			"must specify script path value when change mode is script")
 	default:
 		p.refuse(true, "Invalid change mode. Must be one of the following: noop, signal, script, restart")
 	}
@@ -149,4 +156,26 @@ func validateLifecycle(l *api.TaskLifecycle) error {
 		return fmt.Errorf("no lifecycle hook provided")
 	}
 	return fmt.Errorf("invalid hook: %v", l.Hook)
+}
+
+// validateProxy checks a task that stands for a sidecar. (Nomad.)
+func validateProxy(p *problems, group *api.TaskGroup, task *api.Task) {
+	name, isProxy := strings.CutPrefix(task.Kind, "connect-proxy:")
+	if !isProxy {
+		return
+	}
+	p.refuse(len(task.Services) > 0, "Connect proxy task must not have a service block")
+	p.refuse(task.Leader, "Connect proxy task must not have leader set")
+	var names []string
+	for _, s := range group.Services {
+		if s.Connect != nil && s.Connect.SidecarService != nil {
+			names = append(names, s.Name)
+		}
+	}
+	switch {
+	case len(names) == 0:
+		p.refuse(true, "No Connect services in task group with Connect proxy (%q)", name)
+	case !slices.Contains(names, name):
+		p.refuse(true, "Connect proxy service name (%q) not found in Connect services from task group: %s", name, names)
+	}
 }

@@ -8,16 +8,13 @@ import (
 	"github.com/hashicorp/nomad/api"
 )
 
-// ScalingPolicies are the scaling policies of a job, of its groups and of their
-// tasks.
+// ScalingPolicies are the scaling policies of the groups of a job. (Nomad:
+// those of tasks are Enterprise's.)
 func ScalingPolicies(job *api.Job) []*api.ScalingPolicy {
 	var policies []*api.ScalingPolicy
 	for _, group := range job.TaskGroups {
 		if group.Scaling != nil {
 			policies = append(policies, group.Scaling)
-		}
-		for _, task := range group.Tasks {
-			policies = append(policies, task.ScalingPolicies...)
 		}
 	}
 	return policies
@@ -44,7 +41,7 @@ func (tx *Txn) inheritPolicies(job, old *api.Job) {
 }
 
 func policyKey(policy *api.ScalingPolicy) string {
-	return string(joinKey([]string{policy.Type, policy.Target["Group"], policy.Target["Task"]}))
+	return string(joinKey([]string{policy.Type, policy.Target["Group"]}))
 }
 
 // ownPolicies gives a copy of a job scaling policies that can be changed.
@@ -54,27 +51,13 @@ func ownPolicies(job *api.Job) {
 	}
 	job.TaskGroups = slices.Clone(job.TaskGroups)
 	for i, shared := range job.TaskGroups {
-		group := *shared
-		if group.Scaling != nil {
-			group.Scaling = copyPolicy(group.Scaling)
+		if shared.Scaling != nil {
+			group, policy := *shared, *shared.Scaling
+			policy.Target = maps.Clone(policy.Target)
+			group.Scaling = &policy
+			job.TaskGroups[i] = &group
 		}
-		group.Tasks = slices.Clone(group.Tasks)
-		for j, shared := range group.Tasks {
-			task := *shared
-			task.ScalingPolicies = slices.Clone(task.ScalingPolicies)
-			for k, policy := range task.ScalingPolicies {
-				task.ScalingPolicies[k] = copyPolicy(policy)
-			}
-			group.Tasks[j] = &task
-		}
-		job.TaskGroups[i] = &group
 	}
-}
-
-func copyPolicy(policy *api.ScalingPolicy) *api.ScalingPolicy {
-	copied := *policy
-	copied.Target = maps.Clone(policy.Target)
-	return &copied
 }
 
 // disablePolicies keeps what stands still from being scaled. (Nomad: R10.)
