@@ -262,7 +262,7 @@ func await(t *testing.T, ok func() bool) {
 	}
 }
 
-func TestServerForceBatch(t *testing.T) { serverForceBatch(t, nomadtest.Real(t)) }
+func TestServerForceBatch(t *testing.T) { nomadtest.Each(t, serverForceBatch) }
 
 func serverForceBatch(t *testing.T, c *api.Client) {
 	j := job("nightly", "batch", "exit 0")

@@ -332,7 +332,7 @@ func verdictRegistration(t *testing.T, c *api.Client) {
 	wantOutcome(t, verdict(t, c, register(t, c, j), watch.Options{}), watch.Successful, "registered")
 }
 
-func TestVerdictForcedLaunch(t *testing.T) { verdictForcedLaunch(t, nomadtest.Real(t)) }
+func TestVerdictForcedLaunch(t *testing.T) { nomadtest.Each(t, verdictForcedLaunch) }
 
 func verdictForcedLaunch(t *testing.T, c *api.Client) {
 	j := job("hourly", "batch", breaks)
@@ -349,7 +349,7 @@ func verdictForcedLaunch(t *testing.T, c *api.Client) {
 	wantOutcome(t, verdict(t, c, watch.Target{JobID: eval.JobID, EvalID: evalID}, watch.Options{}), watch.Failed)
 }
 
-func TestVerdictDispatch(t *testing.T) { verdictDispatch(t, nomadtest.Real(t)) }
+func TestVerdictDispatch(t *testing.T) { nomadtest.Each(t, verdictDispatch) }
 
 func verdictDispatch(t *testing.T, c *api.Client) {
 	j := job("sized", "batch", `exit $(test "$NOMAD_META_good" = yes && echo 0 || echo 5)`)
