@@ -27,6 +27,7 @@ type wire struct {
 	plan     api.JobPlanResponse
 	job      *api.Job // nil before the register
 	loses    int      // answers to registers that took place
+	hole     bool     // and they are lost without a word
 	requests []string
 }
 
@@ -51,6 +52,10 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.answer(reply, r)
 	if r.URL.Path == "/v1/jobs" && w.loses > 0 {
 		w.loses--
+		if w.hole {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}
 		return nil, errors.New("connection reset by peer")
 	}
 	return reply.Result(), nil
@@ -198,15 +203,17 @@ func TestUnsettled(t *testing.T) {
 func TestLostAnswer(t *testing.T) {
 	for name, test := range map[string]struct {
 		loses, unseen int
-		want          int // registers
+		hole          bool // the answer does not come, and nothing else
+		want          int  // registers
 	}{
 		"after it took place":  {loses: 1, want: 1},
+		"in a black hole":      {loses: 1, hole: true, want: 1},
 		"before it took place": {unseen: 1, want: 2},
 		"both":                 {loses: 1, unseen: 1, want: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := &wire{loses: test.loses}
+				w := &wire{loses: test.loses, hole: test.hole}
 				w.fault = func(_ time.Duration, r *http.Request) (int, string, error) {
 					if r.URL.Path == "/v1/jobs" && test.unseen > 0 {
 						test.unseen--
@@ -214,9 +221,13 @@ func TestLostAnswer(t *testing.T) {
 					}
 					return 0, "", nil
 				}
-				r, err := submitOver(t, w, deploy.Options{})
+				var contact []bool
+				r, err := submitOver(t, w, deploy.Options{Contact: func(err error) { contact = append(contact, err == nil) }})
 				if err != nil || r.EvalID != "eval" || r.JobModifyIndex != 10 || r.JobVersion != 0 {
 					t.Fatalf("receipt %+v, error %v", r, err)
+				}
+				if !slices.Equal(contact, []bool{false, true}) {
+					t.Errorf("that contact is lost and back is told %v", contact)
 				}
 				if got := w.registers(); got != test.want {
 					t.Errorf("%d registers, want %d", got, test.want)

@@ -26,6 +26,7 @@ type Options struct {
 	Submission      *api.JobSubmission // the source to store with the version, may be nil
 	Rerun           bool               // run a batch job that is over again, although it is unchanged
 	Planned         func(*PlanResult)  // called with each plan before it is acted upon, may be nil
+	Contact         func(error)        // called when the answer to a register is lost, and with nil when it is known what became of it; may be nil
 }
 
 // Receipt identifies what a submit made, or found when there was nothing to do.
@@ -158,6 +159,12 @@ func (s *submitter) register(ctx context.Context, job, previous *api.Job) (*Rece
 		PolicyOverride: s.opts.PolicyOverride,
 		Submission:     s.opts.Submission,
 	}
+	told := false
+	defer func() {
+		if told && s.opts.Contact != nil && ctx.Err() == nil {
+			s.opts.Contact(nil)
+		}
+	}()
 	for {
 		reply, err := attempt(ctx, requestTimeout, func(ctx context.Context) (*api.JobRegisterResponse, error) {
 			reply, _, err := s.client.Jobs().RegisterOpts(job, opts, writeOptions(ctx, job))
@@ -171,6 +178,10 @@ func (s *submitter) register(ctx context.Context, job, previous *api.Job) (*Rece
 		case !transient(err):
 			return nil, refusal("register job "+deref(job.ID), err)
 		}
+		if !told && s.opts.Contact != nil {
+			s.opts.Contact(err)
+		}
+		told = true
 		receipt, settleErr := s.settle(ctx, job, previous)
 		if receipt != nil || settleErr != nil {
 			return receipt, s.lost(settleErr, err)

@@ -379,6 +379,7 @@ func checkVerdict(rt *rapid.T, s watch.Snapshot, v watch.Verdict) {
 		if ours == nil && *s.Job.Version != 1 {
 			rt.Fatal("successful without a deployment, and the job is another version")
 		}
+		checkCounts(rt, s, rollout && ours == nil)
 	case watch.Reverted, watch.NothingRuns:
 		if rollout && ours != nil && ours.Status != "failed" || (!rollout || ours == nil) && !*s.Job.Stop {
 			rt.Fatalf("%s, but the deployment has not failed", v.Outcome)
@@ -394,6 +395,30 @@ func checkVerdict(rt *rapid.T, s watch.Snapshot, v watch.Verdict) {
 		if s.Now.Before(s.Deadline) && !s.Target.NoChange {
 			rt.Fatalf("unknown before the deadline: %s", v.Summary)
 		}
+	}
+}
+
+// checkCounts states that a success without a deployment has as many allocations
+// of the version as are wanted: they run, or have completed.
+func checkCounts(rt *rapid.T, s watch.Snapshot, running bool) {
+	kind := *s.Job.Type
+	want, status := *s.Job.TaskGroups[0].Count, "complete"
+	if running {
+		status = "running"
+	} else if kind == "service" || kind == "system" {
+		return // its deployment has counted them
+	}
+	if kind == "system" || kind == "sysbatch" {
+		want = min(want, 1) // of the nodes that fit, only the server knows the number
+	}
+	have := 0
+	for _, a := range s.Allocs {
+		if a.JobVersion == 1 && a.ClientStatus == status {
+			have++
+		}
+	}
+	if have < want {
+		rt.Fatalf("successful with %d of %d allocations %s", have, want, status)
 	}
 }
 

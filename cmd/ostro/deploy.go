@@ -36,6 +36,9 @@ func deployCommand(t *terminal) *cli.Command {
 			if err != nil {
 				return usageError{err}
 			}
+			talking, silent := context.WithCancel(c.Context)
+			defer silent()
+			go t.keepTalking(talking)
 			err = d.run(c.Context)
 			return errors.Join(err, d.tellPipeline(c.Context, err), d.writeReport(c.Context, err))
 		},

@@ -39,7 +39,7 @@ func (r *rollout) submitAndFollow(ctx context.Context, source *rendered, o deplo
 		return usageError{err}
 	}
 	r.address(r.to, job)
-	o.Submission, o.Planned = source.result.Submission, r.t.planned
+	o.Submission, o.Planned, o.Contact = source.result.Submission, r.t.planned, r.t.registering
 	r.t.info("deploying job %q%s", r.id, r.commitNote())
 	receipt, err := deploy.Submit(ctx, r.to.client, job, o)
 	r.report.SubmitSeconds = time.Since(r.start).Seconds()

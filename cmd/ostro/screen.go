@@ -76,6 +76,16 @@ func (t *terminal) planned(p *deploy.PlanResult) {
 	}
 }
 
+// registering tells that nobody knows whether the job was registered, and that
+// somebody does.
+func (t *terminal) registering(lost error) {
+	if lost == nil {
+		t.info("contact is back")
+		return
+	}
+	t.info("contact lost while the job was being registered, looking whether it was: %v", lost)
+}
+
 func (t *terminal) success(v watch.Verdict) { t.info("%s", v.Summary) }
 
 // failed is the last screen of a failure: what happened, and why.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/hashicorp/hcl/v2"
@@ -35,6 +36,8 @@ type terminal struct {
 	tty bool
 	// live is the table at the end of that terminal, nil where there is none.
 	live *live
+	// pulse knows when something was written last.
+	pulse *pulse
 	// subject is the job that this voice speaks of where there are several, or "".
 	subject string
 	// ci is the CI system that reads the lines.
@@ -46,7 +49,9 @@ type terminal struct {
 
 func newTerm(stdin io.Reader, stdout, stderr io.Writer) *terminal {
 	r := redact.New()
-	t := &terminal{in: stdin, raw: stdout, redactor: r, out: r.Writer(stdout), err: r.Writer(stderr)}
+	t := &terminal{in: stdin, raw: stdout, redactor: r, out: r.Writer(stdout)}
+	t.pulse = &pulse{out: stderr, last: time.Now()}
+	t.err = r.Writer(t.pulse)
 	if t.tty = isTerminal(stderr); t.tty && os.Getenv("TERM") != "dumb" {
 		t.live = newLive(stderr.(*os.File), r.String)
 		t.err = r.Writer(t.live)
