@@ -3,6 +3,7 @@
 package driver_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -168,6 +169,14 @@ func TestDockerServes(t *testing.T) {
 	get(t, url+"/write?path=/alloc/note")
 	if got := contents(t, filepath.Join(task.AllocDir, "note")); got != "written" {
 		t.Errorf("the shared folder has %q", got)
+	}
+
+	var out, errs bytes.Buffer
+	code, err := docker.(driver.Talker).Talk(t.Context(), task, driver.Session{
+		Args: []string{"/program", "exit", "5"}, Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs,
+	})
+	if err != nil || code != 5 || out.String() != "" || errs.String() != "exit 5\n" {
+		t.Errorf("a program beside the task: %d, %q, %q, %v", code, &out, &errs, err)
 	}
 
 	// The agent dies; the next one finds the task, and the logs go on without a gap.

@@ -55,6 +55,7 @@ func (s *server) routes() map[string]route {
 		"/v1/client/allocation/{id}/stats":      {get: s.allocStats},
 		"/v1/client/allocation/{id}/checks":     {get: s.allocChecks},
 		"/v1/client/allocation/{id}/restart":    {put: s.restartAlloc},
+		"/v1/client/allocation/{id}/exec":       {get: s.execAlloc},
 		"/v1/client/allocation/{id}/signal":     {put: s.signalAlloc},
 		"/v1/client/fs/logs/{id}":               {get: s.logs},
 		"/v1/agent/self":                        {get: s.agentSelf},

@@ -1,0 +1,146 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/hashicorp/nomad/api"
+
+	"ostro/orchestrator/driver"
+	"ostro/orchestrator/runner"
+)
+
+// execAlloc lets somebody run a program in a task and talk to it, over a
+// websocket. What can be refused is refused before that is opened.
+func (s *server) execAlloc(r *request) (any, error) {
+	var args []string
+	if err := json.Unmarshal([]byte(r.query.Get("command")), &args); err != nil || len(args) == 0 {
+		return nil, badRequest("invalid command: %q", r.query.Get("command"))
+	}
+	tty, err := r.flag("tty")
+	if err != nil {
+		return nil, badRequest("tty value is not a boolean: %v", err)
+	}
+	node, err := s.allocRunner(r.id())
+	if err != nil {
+		return nil, err
+	}
+	task := r.query.Get("task")
+	if err := node.CanTalk(r.id(), task); err != nil {
+		return nil, clientError(err)
+	}
+	return stream(func(w http.ResponseWriter) error {
+		upgrader := websocket.Upgrader{} // takes only our own pages for an Origin
+		conn, err := upgrader.Upgrade(w, r.Request, nil)
+		if err != nil {
+			return nil // the upgrader has answered
+		}
+		defer conn.Close()
+		c := &conversation{conn: conn, session: driver.Session{Args: args, TTY: tty}}
+		c.run(r.Context(), node, r.id(), task)
+		return nil
+	}), nil
+}
+
+// A conversation is what is said over one websocket.
+type conversation struct {
+	conn    *websocket.Conn
+	session driver.Session
+
+	writing sync.Mutex
+}
+
+// run answers what the program writes with frames, and ends with its exit code,
+// or with the reason why it did not run. (Nomad: close codes 1000 and 1011.)
+func (c *conversation) run(ctx context.Context, node *runner.Runner, alloc, task string) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stdin, typed := io.Pipe()
+	sizes := make(chan driver.Size, 1)
+	c.session.Stdin, c.session.Sizes = stdin, sizes
+	c.session.Stdout = outputs(func(data []byte) error { return c.send(api.ExecStreamingOutput{Stdout: piece(data)}) })
+	c.session.Stderr = outputs(func(data []byte) error { return c.send(api.ExecStreamingOutput{Stderr: piece(data)}) })
+	go func() {
+		defer cancel() // whoever talks has gone
+		typed.CloseWithError(c.listen(ctx, typed, sizes))
+	}()
+	code, err := node.Talk(ctx, alloc, task, c.session)
+	stdin.Close()
+	if err != nil {
+		c.close(websocket.CloseInternalServerErr, err.Error())
+		return
+	}
+	closed := &api.ExecStreamingIOOperation{Close: true}
+	if c.send(api.ExecStreamingOutput{Stdout: closed}) == nil && c.send(api.ExecStreamingOutput{Stderr: closed}) == nil &&
+		c.send(api.ExecStreamingOutput{Exited: true, Result: &api.ExecStreamingExitResult{ExitCode: code}}) == nil {
+		c.close(websocket.CloseNormalClosure, "")
+	}
+}
+
+// listen passes on what comes, until the other side hangs up.
+func (c *conversation) listen(ctx context.Context, typed *io.PipeWriter, sizes chan<- driver.Size) error {
+	for {
+		var frame api.ExecStreamingInput
+		if err := c.conn.ReadJSON(&frame); err != nil {
+			return err
+		}
+		if size := frame.TTYSize; size != nil {
+			select {
+			case sizes <- driver.Size{Rows: uint16(size.Height), Columns: uint16(size.Width)}:
+			case <-ctx.Done():
+			}
+		}
+		if frame.Stdin == nil {
+			continue
+		}
+		if len(frame.Stdin.Data) > 0 {
+			// A program that reads no more is no reason to hang up.
+			if _, err := typed.Write(frame.Stdin.Data); err != nil && !errors.Is(err, io.ErrClosedPipe) {
+				return err
+			}
+		}
+		if frame.Stdin.Close {
+			typed.Close()
+		}
+	}
+}
+
+// writeWithin is how long the other side may take for one frame.
+const writeWithin = 30 * time.Second
+
+func (c *conversation) send(frame api.ExecStreamingOutput) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if err := c.conn.SetWriteDeadline(time.Now().Add(writeWithin)); err != nil {
+		return err
+	}
+	return c.conn.WriteJSON(frame)
+}
+
+// maxReason is what fits into a close frame, in bytes. (RFC 6455.)
+const maxReason = 123
+
+func (c *conversation) close(code int, reason string) {
+	message := websocket.FormatCloseMessage(code, reason[:min(len(reason), maxReason)])
+	c.conn.WriteControl(websocket.CloseMessage, message, time.Now().Add(writeWithin)) // it ends one way or the other
+}
+
+func piece(data []byte) *api.ExecStreamingIOOperation {
+	return &api.ExecStreamingIOOperation{Data: data}
+}
+
+// outputs is a writer that hands each piece on.
+type outputs func([]byte) error
+
+func (o outputs) Write(p []byte) (int, error) {
+	if err := o(p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
