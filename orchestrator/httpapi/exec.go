@@ -12,7 +12,6 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/hashicorp/nomad/api"
 
-	"ostro/orchestrator/driver"
 	"ostro/orchestrator/runner"
 )
 
@@ -42,7 +41,7 @@ func (s *server) execAlloc(r *request) (any, error) {
 			return nil // the upgrader has answered
 		}
 		defer conn.Close()
-		c := &conversation{conn: conn, session: driver.Session{Args: args, TTY: tty}}
+		c := &conversation{conn: conn, session: runner.Session{Args: args, TTY: tty}}
 		c.run(r.Context(), node, r.id(), task)
 		return nil
 	}), nil
@@ -51,7 +50,7 @@ func (s *server) execAlloc(r *request) (any, error) {
 // A conversation is what is said over one websocket.
 type conversation struct {
 	conn    *websocket.Conn
-	session driver.Session
+	session runner.Session
 
 	writing sync.Mutex
 }
@@ -62,7 +61,7 @@ func (c *conversation) run(ctx context.Context, node *runner.Runner, alloc, task
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stdin, typed := io.Pipe()
-	sizes := make(chan driver.Size, 1)
+	sizes := make(chan runner.Size, 1)
 	c.session.Stdin, c.session.Sizes = stdin, sizes
 	c.session.Stdout = outputs(func(data []byte) error { return c.send(api.ExecStreamingOutput{Stdout: piece(data)}) })
 	c.session.Stderr = outputs(func(data []byte) error { return c.send(api.ExecStreamingOutput{Stderr: piece(data)}) })
@@ -84,7 +83,7 @@ func (c *conversation) run(ctx context.Context, node *runner.Runner, alloc, task
 }
 
 // listen passes on what comes, until the other side hangs up.
-func (c *conversation) listen(ctx context.Context, typed *io.PipeWriter, sizes chan<- driver.Size) error {
+func (c *conversation) listen(ctx context.Context, typed *io.PipeWriter, sizes chan<- runner.Size) error {
 	for {
 		var frame api.ExecStreamingInput
 		if err := c.conn.ReadJSON(&frame); err != nil {
@@ -92,7 +91,7 @@ func (c *conversation) listen(ctx context.Context, typed *io.PipeWriter, sizes c
 		}
 		if size := frame.TTYSize; size != nil {
 			select {
-			case sizes <- driver.Size{Rows: uint16(size.Height), Columns: uint16(size.Width)}:
+			case sizes <- runner.Size{Rows: uint16(size.Height), Columns: uint16(size.Width)}:
 			case <-ctx.Done():
 			}
 		}

@@ -7,9 +7,15 @@ import (
 	"ostro/orchestrator/driver"
 )
 
+// Session is a program that somebody talks to, Size that of its terminal.
+type (
+	Session = driver.Session
+	Size    = driver.Size
+)
+
 // Talk runs a program in a running task of an allocation, and gives its exit code. task "" is the only one. The errors
 // are in Nomad's words.
-func (r *Runner) Talk(ctx context.Context, allocID, task string, s driver.Session) (int, error) {
+func (r *Runner) Talk(ctx context.Context, allocID, task string, s Session) (int, error) {
 	t, err := r.talkTo(allocID, task)
 	if err != nil {
 		return 0, err
