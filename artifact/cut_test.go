@@ -80,7 +80,7 @@ func (c *cutter) Write(p []byte) (int, error) {
 // upload is there once it is back.
 func TestCutAtEachPartBoundary(t *testing.T) {
 	tree := large(t)
-	const part = 8 << 20
+	const part = 6 << 20
 	places := []int64{part}
 	if os.Getenv("OSTRO_TEST") == "full" {
 		places = []int64{1, part - 1, part, part + 1, 2*part - 1, 2 * part, 2*part + 1, 2*part + 900<<10}

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	partSize  = 8 << 20 // S3 takes 5 MiB at least
+	partSize  = 6 << 20 // S3 takes 5 MiB at least
 	maxParts  = 10000   // S3's limit
 	uploaders = 4       // parts under way at once
 

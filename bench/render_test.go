@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"cmp"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,6 +43,7 @@ type program struct {
 	path string
 	args []string
 	env  []string
+	dir  string // "testdata" when empty
 	took []time.Duration
 }
 
@@ -59,18 +61,22 @@ func newProgram(b *testing.B, path string, args ...string) *program {
 
 func (p *program) command() *exec.Cmd {
 	command := exec.Command(p.path, p.args...)
-	command.Dir = "testdata"
+	command.Dir = cmp.Or(p.dir, "testdata")
 	command.Env = p.env
 	return command
 }
 
-func (p *program) run(b *testing.B) {
+// run notes how long a run took, and gives the most memory that it held.
+func (p *program) run(b *testing.B) int64 {
 	command := p.command()
+	var said bytes.Buffer
+	command.Stderr = &said
 	start := time.Now()
 	if err := command.Run(); err != nil {
-		b.Fatalf("%s: %v", command, err)
+		b.Fatalf("%s: %v\n%s", command, err, &said)
 	}
 	p.took = append(p.took, time.Since(start))
+	return peakMemory(command.ProcessState)
 }
 
 func (p *program) output(b *testing.B) []byte {

@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"bufio"
 	"net"
 	"os"
 	"sync"
@@ -73,19 +74,33 @@ func (s *stream) explain(err error) error {
 	return err
 }
 
+// readAhead is what one read takes from the network: the SSH library by itself
+// asks for each packet in several.
+const readAhead = 256 << 10
+
 // heard is a connection that remembers when it last received something.
 type heard struct {
 	net.Conn
+	ahead *bufio.Reader
 	start time.Time
 	last  atomic.Int64 // nanoseconds since start
 }
 
-func newHeard(c net.Conn) *heard { return &heard{Conn: c, start: time.Now()} }
+func newHeard(c net.Conn) *heard {
+	h := &heard{Conn: c, start: time.Now()}
+	h.ahead = bufio.NewReaderSize(receiver{h}, readAhead)
+	return h
+}
 
-func (h *heard) Read(p []byte) (int, error) {
-	n, err := h.Conn.Read(p)
+func (h *heard) Read(p []byte) (int, error) { return h.ahead.Read(p) }
+
+// receiver reads from the network itself.
+type receiver struct{ *heard }
+
+func (r receiver) Read(p []byte) (int, error) {
+	n, err := r.Conn.Read(p)
 	if n > 0 {
-		h.last.Store(int64(time.Since(h.start)))
+		r.last.Store(int64(time.Since(r.start)))
 	}
 	return n, err
 }

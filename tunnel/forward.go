@@ -52,10 +52,14 @@ func (t *Tunnel) carry(ctx context.Context, near net.Conn) {
 	wg.Wait()
 }
 
+// copySize is what one write carries: several packets of SSH, which are 32 KiB.
+const copySize = 256 << 10
+
 // pipe copies until src ends and passes the end on. A half that breaks takes
 // the other one with it.
 func pipe(dst, src net.Conn) {
-	_, err := io.Copy(dst, src)
+	// Without the wrapping, a TCP connection would take over, with a smaller buffer.
+	_, err := io.CopyBuffer(struct{ io.Writer }{dst}, struct{ io.Reader }{src}, make([]byte, copySize))
 	half, ok := dst.(interface{ CloseWrite() error })
 	if err != nil || !ok || half.CloseWrite() != nil {
 		dst.Close()
