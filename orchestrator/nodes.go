@@ -39,6 +39,7 @@ func (o *Orchestrator) startNodes(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look at this machine: %w", err)
 	}
+	o.findConsul(ctx, found)
 	o.conf.Node.describe(found)
 	o.found = found
 	count := o.conf.Nodes
@@ -101,7 +102,7 @@ func sharePorts(r *api.NodeResources, i, nodes int) {
 func (o *Orchestrator) startNode(ctx context.Context, node *api.Node, dir string) error {
 	r, err := runner.New(ctx, runner.Config{
 		Dir: dir, Node: node, Drivers: o.drivers, MaxKillTimeout: o.conf.Node.MaxKillTimeout,
-		Report: func(updates []runner.Update) { o.loop.report(node.ID, updates) }, Bucket: o.bucket, View: o.view, Log: o.conf.Log.With("node", node.Name),
+		Report: func(updates []runner.Update) { o.loop.report(node.ID, updates) }, Bucket: o.bucket, View: o.view, Consul: o.consul, Log: o.conf.Log.With("node", node.Name),
 	})
 	if err != nil {
 		return fmt.Errorf("start the node %s: %w", node.Name, err)

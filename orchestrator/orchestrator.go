@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/nomad/api"
 
 	"ostro/orchestrator/blob"
+	"ostro/orchestrator/consul"
 	"ostro/orchestrator/decide"
 	"ostro/orchestrator/driver"
 	"ostro/orchestrator/events"
@@ -55,6 +56,10 @@ type Config struct {
 	Token string
 	// Version is what the API reports as the version of the agent.
 	Version string
+	// Consul is the HTTP address of a Consul agent, by default CONSUL_HTTP_ADDR,
+	// else 127.0.0.1:8500; ConsulToken is CONSUL_HTTP_TOKEN by default. Where
+	// none answers, its services live in the own catalogue.
+	Consul, ConsulToken string
 	// Telemetry says who is told what is measured.
 	Telemetry telemetry.Config
 	// Log hears of what goes wrong; nothing by default.
@@ -67,6 +72,7 @@ type Orchestrator struct {
 	store   *state.Store
 	blobs   *blob.Store
 	drivers *driver.Set
+	consul  *consul.Client // nil where no Consul answers
 	runners map[string]*runner.Runner
 	// nodes numbers the nodes by ID, and found is what the machine is.
 	nodes   map[string]int

@@ -14,7 +14,14 @@ import (
 	"ostro/orchestrator/orchestratortest"
 )
 
-func TestMain(m *testing.M) { os.Exit(orchestratortest.Main(m)) }
+// TestMain makes the test binary also what tasks run: "TEST-BINARY serve good|bad".
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "serve" {
+		fmt.Fprintln(os.Stderr, serveMain(os.Args[2]))
+		os.Exit(1)
+	}
+	os.Exit(orchestratortest.Main(m))
+}
 
 // shellJob runs a shell script, and is healthy after a fifth of a second.
 func shellJob(kind, id string, count int, script string) *api.Job {

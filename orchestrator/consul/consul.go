@@ -26,14 +26,17 @@ type Client struct {
 	http        *http.Client
 }
 
-// New makes a client for addr, "HOST:PORT" or a URL. "" is the address in CONSUL_HTTP_ADDR, else the default one. The
-// token is CONSUL_HTTP_TOKEN.
-func New(addr string) *Client {
+// New makes a client for addr, "HOST:PORT" or a URL. "" is the address in CONSUL_HTTP_ADDR, else the default one. An
+// empty token is CONSUL_HTTP_TOKEN.
+func New(addr, token string) *Client {
 	addr = cmp.Or(addr, os.Getenv("CONSUL_HTTP_ADDR"), DefaultAddress)
 	if !strings.Contains(addr, "://") {
 		addr = "http://" + addr
 	}
-	return &Client{base: strings.TrimRight(addr, "/"), token: os.Getenv("CONSUL_HTTP_TOKEN"), http: &http.Client{Timeout: 10 * time.Second}}
+	return &Client{
+		base: strings.TrimRight(addr, "/"), token: cmp.Or(token, os.Getenv("CONSUL_HTTP_TOKEN")),
+		http: &http.Client{Timeout: 10 * time.Second},
+	}
 }
 
 // Address is the URL of the agent.

@@ -242,10 +242,14 @@ func (a *alloc) serves(task string) bool {
 	return false
 }
 
+// firstAgain is how soon a check that fails right after the start of its task is done again; then twice as late each time
+// up to its interval. Nomad waits for the whole interval, and so does whoever waits for the task to be ready.
+const firstAgain = 100 * time.Millisecond
+
 // checkLoop does one check again and again until ctx ends.
 func (a *alloc) checkLoop(ctx context.Context, s *checkState) {
 	interval := cmp.Or(s.spec.Interval, 10*time.Second)
-	for {
+	for again := min(interval, firstAgain); ; again = min(interval, 2*again) {
 		status, code, output := a.do(ctx, s.check)
 		if ctx.Err() != nil {
 			return
@@ -257,6 +261,9 @@ func (a *alloc) checkLoop(ctx context.Context, s *checkState) {
 			a.save()
 		}
 		changed := before != s.status.Status
+		if s.passed {
+			again = interval
+		}
 		restart := s.restart.due(s.spec, status, time.Now())
 		a.mu.Unlock()
 		if changed {
@@ -266,7 +273,7 @@ func (a *alloc) checkLoop(ctx context.Context, s *checkState) {
 		if restart {
 			a.restartFor(ctx, s.check)
 		}
-		if sleep(ctx, interval) != nil {
+		if sleep(ctx, again) != nil {
 			return
 		}
 	}
@@ -308,13 +315,17 @@ func judgeChecks(checks []*checkState) (passing bool, since time.Time) {
 	return true, since
 }
 
+// shownOutput is how much of what a check has said stands in an event, in bytes.
+const shownOutput = 200
+
 // whyChecks says which services of a task are at fault, with what their checks have said.
 func whyChecks(checks []*checkState, task string, main bool) string {
 	var names, outputs []string
 	for _, s := range checks {
 		if s.required() && s.passingSince.IsZero() && (s.task == task || s.task == "" && main) {
 			names = append(names, s.service)
-			outputs = append(outputs, strings.TrimSpace(s.spec.Name+": "+cmp.Or(s.status.Output, s.status.Status)))
+			output := strings.Join(strings.Fields(cmp.Or(s.status.Output, s.status.Status)), " ")
+			outputs = append(outputs, s.spec.Name+": "+output[:min(len(output), shownOutput)])
 		}
 	}
 	if len(names) == 0 {
