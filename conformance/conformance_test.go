@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -21,7 +22,25 @@ var rewrite = flag.Bool("rewrite", false, "write the records anew: Nomad's with 
 // atOnce is how many scenarios run side by side. They mostly wait.
 const atOnce = 16
 
-func TestMain(m *testing.M) { os.Exit(orchestratortest.Main(m)) }
+// listenWord is the argument by which the test binary is a task that listens on
+// the port of its group.
+const listenWord = "conformance-listen"
+
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == listenWord {
+		if err := http.ListenAndServe(os.Getenv("NOMAD_ADDR_http"), http.HandlerFunc(answer)); err != nil {
+			os.Exit(1)
+		}
+	}
+	os.Exit(orchestratortest.Main(m))
+}
+
+// answer is good to all paths but one.
+func answer(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/bad" {
+		w.WriteHeader(http.StatusInternalServerError)
+	}
+}
 
 // A scenario is one row of the table. Its name is the ID of its job.
 type scenario struct {
@@ -38,7 +57,7 @@ type scenario struct {
 
 // table lists every scenario by what it is about.
 func table() []scenario {
-	return slices.Concat(registering, deployments, updates())
+	return slices.Concat(registering, deployments, updates(), scaling, services)
 }
 
 func TestOrchestrator(t *testing.T) {

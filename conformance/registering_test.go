@@ -155,4 +155,38 @@ var registering = []scenario{
 			}
 		}
 	}},
+	{name: "tagged-version-is-kept", run: func(s *session) {
+		s.register(undeployed(spec{}))
+		s.tag(0, "first", "the first one")
+		for priority := 51; priority < 59; priority++ {
+			s.register(undeployed(spec{job: fmt.Sprintf("priority = %d", priority)}))
+		}
+		s.untilAllocs(1, "running")
+		s.look()
+		s.untag("first")
+	}},
+	{name: "tags-that-are-refused", run: func(s *session) {
+		s.register(undeployed(spec{}))
+		s.tag(7, "missing", "")
+		s.tag(0, "one", "")
+		s.register(undeployed(spec{job: `priority = 60`}))
+		s.tag(1, "one", "")
+		s.tag(0, "two", "")
+		s.untag("nope")
+		s.untilAllocs(1, "running")
+	}},
+	{name: "purge", run: func(s *session) {
+		s.deploy(spec{})
+		s.stop(true)
+	}},
+	{name: "purge-and-register-again", run: func(s *session) {
+		s.deploy(spec{count: 2})
+		s.stop(true)
+		s.deploy(spec{})
+	}},
+	{name: "evaluate-and-reschedule", run: func(s *session) {
+		s.register(undeployed(spec{script: "exit 3"}))
+		s.untilAllocs(1, "failed")
+		s.evaluate(true)
+	}},
 }

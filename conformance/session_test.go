@@ -161,6 +161,7 @@ var (
 	delays   = regexp.MustCompile(`Task restarting in \S+`)
 	indexes  = regexp.MustCompile(`(modify index:?) \d+`)
 	statuses = regexp.MustCompile(`Unexpected response code: `)
+	ports    = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 	// Nomad says it or not, by what it hears of first: the failed task or the
 	// failed allocation.
 	hasty = regexp.MustCompile(`(?m)^ *Alloc Unhealthy: Unhealthy because of failed task$`)
@@ -173,6 +174,7 @@ func plain(text string) string {
 	text = indexes.ReplaceAllString(text, "$1 INDEX")
 	text = hasty.ReplaceAllString(text, "")
 	text = statuses.ReplaceAllString(text, "")
+	text = ports.ReplaceAllString(text, "127.0.0.1:PORT")
 	lines := strings.Split(text, "\n")
 	return strings.Join(slices.DeleteFunc(lines, func(l string) bool { return strings.TrimSpace(l) == "" }), "\n")
 }

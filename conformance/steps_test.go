@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/hashicorp/nomad/api"
@@ -218,4 +219,34 @@ func (s *session) untag(name string) {
 func (s *session) evaluate(reschedule bool) {
 	_, _, err := s.client.Jobs().EvaluateWithOpts(s.job, api.EvalOptions{ForceReschedule: reschedule}, nil)
 	s.reply("evaluate", err)
+}
+
+// health tells the newest deployment how an allocation is.
+func (s *session) health(alloc *api.AllocationListStub, healthy bool) {
+	var good, bad []string
+	if healthy {
+		good = []string{alloc.ID}
+	} else {
+		bad = []string{alloc.ID}
+	}
+	_, _, err := s.client.Deployments().SetAllocHealth(s.deployment().ID, good, bad, nil)
+	s.reply("health", err)
+}
+
+// ended tells whether the oldest allocation of a name has ended.
+func (s *session) ended(name string) bool {
+	var oldest *api.AllocationListStub
+	for _, stub := range s.stubs(s.job) {
+		if stub.Name == s.job+"."+name && (oldest == nil || stub.CreateIndex < oldest.CreateIndex) {
+			oldest = stub
+		}
+	}
+	return oldest != nil && ended(oldest)
+}
+
+// listener is a script that listens on the port http.
+func (s *session) listener() string {
+	self, err := os.Executable()
+	s.check(err)
+	return "exec " + self + " " + listenWord
 }

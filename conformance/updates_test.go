@@ -92,4 +92,16 @@ var destructive = []change{
 	{name: "change-group-added", after: spec{more: spec{}.another("h")}, fast: true},
 	{name: "change-group-removed", before: spec{more: spec{}.another("h")}, after: spec{}, fast: true},
 	{name: "change-node-pool-all", after: spec{job: `node_pool = "all"`}},
+	{name: "change-template", after: spec{task: `template {
+		data        = "a"
+		destination = "local/a"
+	}`}},
+	{name: "change-template-mode", before: spec{task: `template {
+		data        = "a"
+		destination = "local/a"
+	}`}, after: spec{task: `template {
+		data        = "a"
+		destination = "local/a"
+		change_mode = "noop"
+	}`}},
 }

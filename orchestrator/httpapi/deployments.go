@@ -114,13 +114,13 @@ func (s *server) pauseDeployment(r *request) (any, error) {
 }
 
 // unblockDeployment is about multiregion deployments, of which there are none
-// here: no deployment is ever blocked.
+// here: no deployment is ever blocked, and one that runs goes on. (Nomad.)
 func (s *server) unblockDeployment(r *request) (any, error) {
 	return s.change(r, r.id(), func(in reconcile.ProgressInput) (reconcile.ProgressChanges, error) {
 		if !state.Active(in.Deployment) {
 			return reconcile.ProgressChanges{}, textError("can't unblock terminal deployment")
 		}
-		return reconcile.ProgressChanges{}, textError("can't unblock a deployment that is not blocked")
+		return reconcile.ProgressChanges{}, nil
 	})
 }
 

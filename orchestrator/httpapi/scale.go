@@ -87,10 +87,7 @@ func (s *server) scaleJob(r *request) (any, error) {
 			Message: req.Message, Meta: req.Meta, Time: uint64(s.Clock.Now().UnixNano()),
 		}
 		if req.Count != nil {
-			job, err := s.scale(tx, old, group, int(*req.Count))
-			if err != nil {
-				return err
-			}
+			job := s.scale(tx, old, group, int(*req.Count))
 			reply.JobModifyIndex = *job.JobModifyIndex
 			if !job.IsPeriodic() && !job.IsParameterized() {
 				eval := s.newEval(tx, r.namespace, r.id(), triggerScaling)
@@ -158,13 +155,13 @@ func scaledGroup(tx *state.Txn, r *request, req api.ScalingRequest) (*api.Job, i
 	return job, i, nil
 }
 
-// scale stores a copy of a job with another count of one group. It keeps its
-// source. (Nomad.)
-func (s *server) scale(tx *state.Txn, old *api.Job, i, count int) (*api.Job, error) {
+// scale stores a copy of a job with the given count of one group.
+func (s *server) scale(tx *state.Txn, old *api.Job, i, count int) *api.Job {
 	job, group := *old, *old.TaskGroups[i]
 	job.SubmitTime = new(s.Clock.Now().UnixNano())
 	group.Count = &count
 	job.TaskGroups = slices.Clone(old.TaskGroups)
 	job.TaskGroups[i] = &group
-	return tx.RegisterJob(state.Registration{Job: &job, Submission: tx.Submission(nil, *old.Namespace, *old.ID, *old.Version)})
+	tx.AmendJob(&job)
+	return &job
 }

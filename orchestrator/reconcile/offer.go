@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"strconv"
 	"strings"
@@ -179,11 +180,19 @@ func reservedPort(node *api.Node, port int) bool {
 	return false
 }
 
-// dynamicPort goes round the node's range, from the port that was given last.
+// dynamicPort goes round the node's range, from the port that was given last. The
+// first is anywhere in it, so that the agents of one machine do not all give the
+// same ports.
 func (o *offering) dynamicPort() (int, bool) {
 	low, high := dynamicPorts(o.node)
-	if o.next == 0 {
+	switch {
+	case o.next > 0:
+	case o.used.lastPort > 0:
 		o.next = o.used.lastPort + 1
+	default:
+		sum := fnv.New32a()
+		sum.Write([]byte(o.node.ID))
+		o.next = low + int(sum.Sum32()%uint32(high-low+1))
 	}
 	for range high - low + 1 {
 		if o.next < low || o.next > high {

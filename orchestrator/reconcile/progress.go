@@ -234,7 +234,7 @@ func Promote(in ProgressInput, groups []string, all bool) (ProgressChanges, erro
 	canaries := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(d.TaskGroups)) {
 		state := d.TaskGroups[name]
-		if state.DesiredCanaries == 0 || state.Promoted || !all && !slices.Contains(groups, name) {
+		if !all && !slices.Contains(groups, name) {
 			continue
 		}
 		if n := in.healthyCanaries(name); n < state.DesiredCanaries {
@@ -243,7 +243,7 @@ func Promote(in ProgressInput, groups []string, all bool) (ProgressChanges, erro
 			continue
 		}
 		state.Promoted = true
-		if state.ProgressDeadline > 0 {
+		if state.ProgressDeadline > 0 && !state.RequireProgressBy.IsZero() {
 			state.RequireProgressBy = in.Now.Add(state.ProgressDeadline)
 		}
 		for _, id := range state.PlacedCanaries {
@@ -253,7 +253,9 @@ func Promote(in ProgressInput, groups []string, all bool) (ProgressChanges, erro
 	if len(unready) > 0 {
 		return ProgressChanges{}, errors.Join(unready...)
 	}
-	d.StatusDescription = runningDescription(d, in.Job)
+	if description := runningDescription(d, in.Job); d.Status == api.DeploymentStatusRunning && description == descRunning {
+		d.StatusDescription = description
+	}
 	d.ModifyTime = in.Now.UnixNano()
 	changes := ProgressChanges{Deployment: d, Eval: in.newEval()}
 	for _, a := range in.Allocs {
@@ -302,26 +304,46 @@ func Pause(in ProgressInput, pause bool) (ProgressChanges, error) {
 	return ProgressChanges{Deployment: d, Eval: in.newEval()}, nil
 }
 
-// SetHealth sets the health of allocations by hand. (Nomad: H1.)
+// SetHealth sets the health of allocations by hand. One that is unhealthy fails
+// the deployment at once. (Nomad: H1, and W5: nothing is said where there is
+// nothing to go back to.)
 func SetHealth(in ProgressInput, good, bad []string) (ProgressChanges, error) {
 	if !active(in.Deployment) {
 		return ProgressChanges{}, errors.New("can't set health of allocations for a terminal deployment")
 	}
+	if len(good)+len(bad) == 0 {
+		return ProgressChanges{}, errors.New("must specify at least one healthy/unhealthy allocation ID")
+	}
 	d := CopyDeployment(in.Deployment)
 	d.ModifyTime = in.Now.UnixNano()
 	changes := ProgressChanges{Deployment: d, Eval: in.newEval()}
-	for _, a := range in.Allocs {
-		isGood, isBad := slices.Contains(good, a.ID), slices.Contains(bad, a.ID)
-		if !isGood && !isBad {
-			continue
+	revert := false
+	for i, id := range slices.Concat(good, bad) {
+		at := slices.IndexFunc(in.Allocs, func(a *api.Allocation) bool { return a.ID == id })
+		if at < 0 {
+			return ProgressChanges{}, fmt.Errorf("unknown alloc %q", id)
 		}
-		changed := *a
-		changed.DeploymentStatus = &api.AllocDeploymentStatus{Healthy: &isGood, Timestamp: in.Now}
-		if a.DeploymentStatus != nil {
-			changed.DeploymentStatus.Canary = a.DeploymentStatus.Canary
-		}
-		Count(d, a, &changed)
-		changes.Update = append(changes.Update, &changed)
+		changed := withHealth(in.Allocs[at], i < len(good), in.Now)
+		Count(d, in.Allocs[at], changed)
+		changes.Update = append(changes.Update, changed)
+		state := d.TaskGroups[changed.TaskGroup]
+		revert = revert || unhealthy(changed) && state != nil && state.AutoRevert
+	}
+	if len(bad) > 0 {
+		in.Deployment = d
+		failed := in.fail(descFailedUnhealthy, revert && in.stable() != nil)
+		failed.Update = changes.Update
+		return failed, nil
 	}
 	return changes, nil
+}
+
+// withHealth gives an allocation as somebody judges it.
+func withHealth(a *api.Allocation, healthy bool, now time.Time) *api.Allocation {
+	changed := *a
+	changed.DeploymentStatus = &api.AllocDeploymentStatus{Healthy: &healthy, Timestamp: now}
+	if a.DeploymentStatus != nil {
+		changed.DeploymentStatus.Canary = a.DeploymentStatus.Canary
+	}
+	return &changed
 }

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -77,8 +78,9 @@ func judgeTasks(group []taskHealth, minHealthy time.Duration, now time.Time) (v 
 	return healthy, time.Time{}
 }
 
-// whyUnhealthy says what a task has contributed to an unhealthy verdict; "" is nothing.
-func whyUnhealthy(t taskHealth, p healthPolicy, deadline time.Time) string {
+// whyUnhealthy says what a task has contributed to an unhealthy verdict; "" is nothing. Of one that runs it is always the
+// same, whatever keeps the others. (Nomad.)
+func whyUnhealthy(t taskHealth, p healthPolicy) string {
 	switch {
 	case t.poststop():
 		return ""
@@ -88,7 +90,7 @@ func whyUnhealthy(t taskHealth, p healthPolicy, deadline time.Time) string {
 		return fmt.Sprintf("Task not running by healthy_deadline of %v", p.healthyDeadline)
 	case t.state == stateDead && (t.hook == "" || t.sidecar):
 		return "Unhealthy because of dead task"
-	case t.state == stateRunning && t.startedAt.Add(p.minHealthyTime).After(deadline):
+	case t.state == stateRunning:
 		return fmt.Sprintf("Task not running for min_healthy_time of %v by healthy_deadline of %v", p.minHealthyTime, p.healthyDeadline)
 	}
 	return ""
@@ -190,9 +192,10 @@ func (a *alloc) setVerdict(tasks []taskHealth, isHealthy bool, now time.Time) {
 	a.health = savedHealth{DeploymentID: a.watch.deploymentID, Healthy: &isHealthy, Timestamp: now.UTC()}
 	if !isHealthy && a.watch.deploymentID != "" {
 		for _, t := range tasks {
-			why := whyUnhealthy(t, a.watch.policy, a.watch.deadline)
-			if why == "" && a.watch.policy.checks {
-				why = whyChecks(a.sortedChecks(), t.name, t.hook == "")
+			why := whyUnhealthy(t, a.watch.policy)
+			if t.state == stateRunning && a.watch.policy.checks {
+				// Nomad does not name what fails.
+				why = cmp.Or(whyChecks(a.sortedChecks(), t.name, t.hook == ""), why)
 			}
 			if why != "" {
 				addEvent(a.tasks[t.name].saved.State, eventMessage("Alloc Unhealthy", why))

@@ -50,23 +50,17 @@ func TestJudgeTasks(t *testing.T) {
 
 func TestWhyUnhealthy(t *testing.T) {
 	p := healthPolicy{minHealthyTime: 10 * time.Second, healthyDeadline: 5 * time.Minute}
-	deadline := noon.Add(p.healthyDeadline)
-	for _, tc := range []struct {
-		member  string
-		started time.Time
-		want    string
-	}{
-		{"a:main:failed", noon, "Unhealthy because of failed task"},
-		{"a:main:dead", noon, "Unhealthy because of dead task"},
-		{"a:main:pending", time.Time{}, "Task not running by healthy_deadline of 5m0s"},
-		{"a:main:running", deadline.Add(-time.Second), "Task not running for min_healthy_time of 10s by healthy_deadline of 5m0s"},
-		{"a:main:running", noon, ""},
-		{"a:pre:dead", noon, ""},
-		{"a:presidecar:dead", noon, "Unhealthy because of dead task"},
-		{"a:stop:pending", time.Time{}, ""},
+	for _, tc := range []struct{ member, want string }{
+		{"a:main:failed", "Unhealthy because of failed task"},
+		{"a:main:dead", "Unhealthy because of dead task"},
+		{"a:main:pending", "Task not running by healthy_deadline of 5m0s"},
+		{"a:main:running", "Task not running for min_healthy_time of 10s by healthy_deadline of 5m0s"},
+		{"a:pre:dead", ""},
+		{"a:presidecar:dead", "Unhealthy because of dead task"},
+		{"a:stop:pending", ""},
 	} {
-		task := taskHealth{member: parseGroup(t, tc.member)[0], startedAt: tc.started}
-		if got := whyUnhealthy(task, p, deadline); got != tc.want {
+		task := taskHealth{member: parseGroup(t, tc.member)[0]}
+		if got := whyUnhealthy(task, p); got != tc.want {
 			t.Errorf("%s: %q, want %q", tc.member, got, tc.want)
 		}
 	}

@@ -126,8 +126,7 @@ func (tx *Txn) MarkStable(namespace, id string, version uint64, stable bool) {
 // StopJob stores a copy of the job with Stop set, as a new version submitted at
 // a time in Unix nanoseconds; with purge it removes the job and all there is of
 // it instead. It returns what the evaluation that follows is about: the stopped
-// job, or nil where there is none any more. (Nomad: a stop is a version, and
-// keeps the version's Stable and its source.)
+// job, or nil where there is none any more.
 func (tx *Txn) StopJob(namespace, id string, purge bool, submitted int64) *api.Job {
 	old := tx.Job(nil, namespace, id)
 	if old == nil {
@@ -140,9 +139,17 @@ func (tx *Txn) StopJob(namespace, id string, purge bool, submitted int64) *api.J
 	job := *old
 	job.Stop, job.SubmitTime = new(true), &submitted
 	tx.disablePolicies(&job)
-	tx.putVersion(&job, old)
-	tx.putSubmission(&job, tx.Submission(nil, namespace, id, *old.Version))
+	tx.AmendJob(&job)
 	return &job
+}
+
+// AmendJob stores a changed copy of the newest version as the next one, even
+// when nothing differs. It takes ownership, and keeps the version's Stable and
+// its source. (Nomad: so does a stop, and so does scaling.)
+func (tx *Txn) AmendJob(job *api.Job) {
+	old := tx.Job(nil, *job.Namespace, *job.ID)
+	tx.putVersion(job, old)
+	tx.putSubmission(job, tx.Submission(nil, *job.Namespace, *job.ID, *old.Version))
 }
 
 // RevertJob stores a copy of an older version as the newest one. With stable
