@@ -135,6 +135,12 @@ func (d *RawExec) List(ctx context.Context, dir string) ([]string, error) {
 	return rep.IDs, err
 }
 
+// processes returns the PIDs of a task's living processes.
+func (d *RawExec) processes(ctx context.Context, id string) ([]int, error) {
+	rep, err := d.call(ctx, "/processes", request{ID: id})
+	return rep.PIDs, err
+}
+
 // attend holds one call open, so that the supervisor knows that its agent lives, and starts a new supervisor when the
 // old one has gone.
 func (d *RawExec) attend() {

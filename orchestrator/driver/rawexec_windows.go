@@ -40,6 +40,8 @@ func (*RawExec) Stop(context.Context, string, string, time.Duration) error { ret
 // Forget fails on windows.
 func (*RawExec) Forget(context.Context, string) error { return errWindows }
 
+func (*RawExec) processes(context.Context, string) ([]int, error) { return nil, errWindows }
+
 // List fails on windows.
 func (*RawExec) List(context.Context, string) ([]string, error) { return nil, errWindows }
 

@@ -30,6 +30,7 @@ type request struct {
 // A reply is the answer to all calls.
 type reply struct {
 	IDs     []string
+	PIDs    []int
 	Exit    *Exit
 	Error   string
 	Unknown bool // Error is ErrUnknownTask
@@ -96,7 +97,15 @@ func (s *supervisor) httpServer() *http.Server {
 		"/stop":   func(_ context.Context, r request) (reply, error) { return reply{}, s.stop(r) },
 		"/forget": func(_ context.Context, r request) (reply, error) { return reply{}, s.forget(r.ID) },
 		"/list":   func(_ context.Context, r request) (reply, error) { return reply{IDs: s.list(r.Below)}, nil },
-		"/end":    func(context.Context, request) (reply, error) { s.end(); return reply{}, nil },
+		"/processes": func(_ context.Context, r request) (reply, error) {
+			c, err := s.child(r.ID)
+			if err != nil || c.ended() {
+				return reply{}, err
+			}
+			pids, err := processesOf(c.rec.Process, c.key())
+			return reply{PIDs: pids}, err
+		},
+		"/end": func(context.Context, request) (reply, error) { s.end(); return reply{}, nil },
 		// An agent keeps this call open all its life: so each side sees the end of the other at once.
 		"/attend": func(ctx context.Context, _ request) (reply, error) { <-ctx.Done(); return reply{}, nil },
 	} {

@@ -6,20 +6,17 @@ import (
 	"github.com/hashicorp/nomad/api"
 )
 
-// allocStats are zeros: what tasks use is not measured here.
+// allocStats is what the tasks of an allocation use.
 func (s *server) allocStats(r *request) (any, error) {
-	if _, err := s.allocRunner(r.id()); err != nil {
+	node, err := s.allocRunner(r.id())
+	if err != nil {
 		return nil, err
 	}
-	now := s.Clock.Now().UnixNano()
-	usage := func() *api.ResourceUsage {
-		return &api.ResourceUsage{MemoryStats: &api.MemoryStats{}, CpuStats: &api.CpuStats{}, DeviceStats: []*api.DeviceGroupStats{}}
+	used, err := node.Usage(r.Context(), r.id())
+	if err != nil {
+		return nil, clientError(err)
 	}
-	stats := &api.AllocResourceUsage{ResourceUsage: usage(), Tasks: map[string]*api.TaskResourceUsage{}, Timestamp: now}
-	for task := range s.Store.Snapshot().Alloc(nil, r.id()).TaskStates {
-		stats.Tasks[task] = &api.TaskResourceUsage{ResourceUsage: usage(), Timestamp: now}
-	}
-	return stats, nil
+	return used, nil
 }
 
 func (s *server) allocChecks(r *request) (any, error) {
@@ -79,11 +76,13 @@ func (s *server) clientStats(r *request) (any, error) {
 	if id == "" {
 		id = s.firstNode()
 	}
-	if s.Store.Snapshot().Node(nil, id) == nil {
+	node := s.Runner(id)
+	if node == nil {
 		return nil, fail(http.StatusNotFound, "Unknown node %s", id)
 	}
-	return &api.HostStats{
-		Memory: &api.HostMemoryStats{}, CPU: []*api.HostCPUStats{}, DiskStats: []*api.HostDiskStats{},
-		DeviceStats: []*api.DeviceGroupStats{},
-	}, nil
+	used, err := node.HostUsage(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	return used, nil
 }

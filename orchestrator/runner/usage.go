@@ -1,0 +1,122 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+	"github.com/shirou/gopsutil/v4/cpu"
+	"github.com/shirou/gopsutil/v4/disk"
+	"github.com/shirou/gopsutil/v4/host"
+	"github.com/shirou/gopsutil/v4/mem"
+
+	"ostro/orchestrator/driver"
+)
+
+// A sample is what a task had used by a time.
+type sample struct {
+	at    time.Time
+	usage driver.Usage
+}
+
+// Usage measures the running tasks of an allocation. The share of the processors is that since the last measurement, or
+// since the start of the task.
+func (r *Runner) Usage(ctx context.Context, allocID string) (*api.AllocResourceUsage, error) {
+	a, err := r.lookup(allocID)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	sum := &api.AllocResourceUsage{ResourceUsage: noUsage(), Tasks: map[string]*api.TaskResourceUsage{}, Timestamp: now.UnixNano()}
+	for name, t := range a.tasks {
+		used := t.usage(ctx, now)
+		sum.Tasks[name] = &api.TaskResourceUsage{ResourceUsage: used, Timestamp: now.UnixNano()}
+		sum.ResourceUsage.MemoryStats.RSS += used.MemoryStats.RSS
+		sum.ResourceUsage.MemoryStats.Usage += used.MemoryStats.Usage
+		sum.ResourceUsage.CpuStats.Percent += used.CpuStats.Percent
+		sum.ResourceUsage.CpuStats.TotalTicks += used.CpuStats.TotalTicks
+	}
+	return sum, nil
+}
+
+func noUsage() *api.ResourceUsage {
+	return &api.ResourceUsage{
+		MemoryStats: &api.MemoryStats{Measured: []string{"RSS", "Usage"}},
+		CpuStats:    &api.CpuStats{Measured: []string{"System Mode", "User Mode", "Percent"}},
+		DeviceStats: []*api.DeviceGroupStats{},
+	}
+}
+
+// usage measures one task; one that does not run uses nothing.
+func (t *task) usage(ctx context.Context, now time.Time) *api.ResourceUsage {
+	used := noUsage()
+	s := t.alloc.state(t)
+	measurer, ok := t.alloc.driver(s.Driver).(driver.Measurer)
+	if !ok || s.Run == "" || s.State.State != stateRunning {
+		return used
+	}
+	measured, err := measurer.Usage(ctx, s.Run)
+	if err != nil {
+		t.alloc.log.Debug("a task cannot be measured", "task", t.name, "error", err)
+		return used
+	}
+	t.alloc.mu.Lock()
+	before := t.measured
+	t.measured = sample{now, measured}
+	t.alloc.mu.Unlock()
+	if before.at.Before(s.State.StartedAt) || measured.User < before.usage.User {
+		before = sample{at: s.State.StartedAt}
+	}
+	used.MemoryStats.RSS, used.MemoryStats.Usage = measured.RSS, measured.RSS
+	if elapsed := now.Sub(before.at); elapsed > 0 {
+		used.CpuStats.UserMode = 100 * float64(measured.User-before.usage.User) / float64(elapsed)
+		used.CpuStats.SystemMode = 100 * max(float64(measured.System-before.usage.System), 0) / float64(elapsed)
+		used.CpuStats.Percent = used.CpuStats.UserMode + used.CpuStats.SystemMode
+		used.CpuStats.TotalTicks = used.CpuStats.Percent / 100 * t.alloc.runner.megahertz()
+	}
+	return used
+}
+
+// megahertz is what one processor of the node counts as.
+func (r *Runner) megahertz() float64 {
+	n := r.conf.Node.NodeResources
+	if n == nil || n.Cpu.TotalCpuCores == 0 {
+		return guessedMHz
+	}
+	return float64(n.Cpu.CpuShares) / float64(n.Cpu.TotalCpuCores)
+}
+
+// HostUsage measures this machine: its memory, processors, and the disk of the node's folder.
+func (r *Runner) HostUsage(ctx context.Context) (*api.HostStats, error) {
+	memory, memoryErr := mem.VirtualMemoryWithContext(ctx)
+	space, diskErr := disk.UsageWithContext(ctx, r.conf.Dir)
+	uptime, uptimeErr := host.UptimeWithContext(ctx)
+	times, timesErr := cpu.TimesWithContext(ctx, true)
+	if err := errors.Join(memoryErr, diskErr, uptimeErr, timesErr); err != nil {
+		return nil, fmt.Errorf("measure this machine: %w", err)
+	}
+	stats := &api.HostStats{
+		Memory:      &api.HostMemoryStats{Total: memory.Total, Available: memory.Available, Used: memory.Used, Free: memory.Free},
+		Uptime:      uptime,
+		DeviceStats: []*api.DeviceGroupStats{},
+	}
+	of := &api.HostDiskStats{
+		Device: space.Path, Mountpoint: space.Path, Size: space.Total, Used: space.Used, Available: space.Free,
+		UsedPercent: space.UsedPercent, InodesUsedPercent: space.InodesUsedPercent,
+	}
+	stats.DiskStats, stats.AllocDirStats = []*api.HostDiskStats{of}, of
+	for _, t := range times {
+		total := t.User + t.System + t.Idle + t.Nice + t.Iowait + t.Irq + t.Softirq + t.Steal
+		if total == 0 {
+			continue
+		}
+		busy := 100 * (total - t.Idle - t.Iowait) / total
+		stats.CPU = append(stats.CPU, &api.HostCPUStats{
+			CPU: t.CPU, User: 100 * t.User / total, System: 100 * t.System / total, Idle: 100 * t.Idle / total,
+		})
+		stats.CPUTicksConsumed += busy / 100 * r.megahertz()
+	}
+	return stats, nil
+}
