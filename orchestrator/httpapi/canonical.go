@@ -3,6 +3,7 @@ package httpapi
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -36,6 +37,9 @@ func (s *server) canonicalize(r *request, job *api.Job) error {
 	job.SubmitTime = new(s.Clock.Now().UnixNano())
 	job.Status, job.StatusDescription, job.Stable = new(""), new(""), new(false)
 	job.VersionTag, job.NomadTokenID = nil, new("")
+	job.Dispatched, job.ParentID = false, new("")
+	nilIfNone(&job.Affinities)
+	nilIfNone(&job.Spreads)
 	if job.DispatchIdempotencyToken == nil {
 		job.DispatchIdempotencyToken = new("")
 	}
@@ -83,6 +87,13 @@ func nilIfEmpty[M ~map[K]V, K comparable, V any](m *M) {
 	}
 }
 
+// nilIfNone makes the two ways to leave a list out the same.
+func nilIfNone[T any](list *[]T) {
+	if len(*list) == 0 {
+		*list = nil
+	}
+}
+
 // orZero fills a value in that was left out.
 func orZero[T any](p **T) {
 	if *p == nil {
@@ -96,6 +107,9 @@ func canonicalizeGroup(job *api.Job, group *api.TaskGroup) {
 	group.PreventRescheduleOnLost = new(false)
 	//lint:ignore SA1019 Clients still send them; they live on in the disconnect block.
 	group.StopAfterClientDisconnect, group.MaxClientDisconnect = nil, nil
+	nilIfNone(&group.Affinities)
+	nilIfNone(&group.Spreads)
+	maps.DeleteFunc(group.Volumes, func(_ string, v *api.VolumeRequest) bool { return v.Type != "host" && v.Type != "csi" })
 	canonicalizeNetworks(group.Networks)
 	canonicalizeScaling(job, group.Scaling, map[string]string{"Group": *group.Name})
 	canonicalizeServices(group.Services, *job.Name, *group.Name, "group", "")
@@ -121,9 +135,10 @@ func canonicalizeTask(job *api.Job, group *api.TaskGroup, task *api.Task) {
 		}
 		return false
 	})
-	if len(task.Identities) == 0 {
-		task.Identities = nil
-	}
+	nilIfNone(&task.Identities)
+	nilIfNone(&task.Affinities)
+	task.VolumeMounts = slices.DeleteFunc(task.VolumeMounts, func(m *api.VolumeMount) bool { return m.Volume == nil })
+	nilIfNone(&task.VolumeMounts)
 	if task.Identity == nil {
 		task.Identity = &api.WorkloadIdentity{}
 	}

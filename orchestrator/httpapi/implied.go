@@ -28,10 +28,18 @@ func addImpliedConstraints(job *api.Job) {
 				require(group, "${attr.plugins.cni.version."+plugin+"}", ">= 0.4.0", api.ConstraintSemver)
 			}
 		}
-		if slices.ContainsFunc(group.Tasks, func(t *api.Task) bool { return len(t.Identities) > 0 }) {
+		if hasIdentities(group) {
 			require(group, "${attr.nomad.version}", ">= 1.7.0-a", api.ConstraintSemver)
 		}
 	}
+}
+
+// hasIdentities tells whether a node has to make more than the default identity.
+func hasIdentities(group *api.TaskGroup) bool {
+	own := func(s *api.Service) bool { return s.Identity != nil }
+	return slices.ContainsFunc(group.Services, own) || slices.ContainsFunc(group.Tasks, func(t *api.Task) bool {
+		return len(t.Identities) > 0 || slices.ContainsFunc(t.Services, own)
+	})
 }
 
 // secretProviders are where the tasks of a job get their secrets from, sorted.

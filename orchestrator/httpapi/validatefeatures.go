@@ -2,20 +2,40 @@ package httpapi
 
 import (
 	"cmp"
+	"strings"
 
 	"github.com/hashicorp/nomad/api"
 )
 
-// refuseExposed refuses checks that need a sidecar proxy. (Nomad: the text.)
+// refuseExposed refuses checks that need a sidecar proxy, and a network that it
+// can stand in. (Nomad: the texts.)
 func refuseExposed(job *api.Job) error {
 	for _, group := range job.TaskGroups {
 		for _, s := range group.Services {
 			for _, c := range s.Checks {
-				if c.Expose && (s.Connect == nil || s.Connect.SidecarService == nil) {
+				if !c.Expose {
+					continue
+				}
+				if err := refuseExposure(group); err != nil {
+					return err
+				}
+				if s.Connect == nil || s.Connect.SidecarService == nil {
 					return textErrorf("exposed service check %s->%s->%s requires use of sidecar_proxy", *group.Name, s.Name, c.Name)
 				}
 			}
 		}
+	}
+	return nil
+}
+
+func refuseExposure(group *api.TaskGroup) error {
+	const what = "connect expose check"
+	if n := len(group.Networks); n != 1 {
+		return textErrorf("%s: must have exactly one network for Consul Connect: group %q has %d networks", what, *group.Name, n)
+	}
+	if mode := group.Networks[0].Mode; mode != "bridge" && !strings.HasPrefix(mode, "cni/") {
+		return textErrorf("%s: invalid network mode for Consul Connect: group %q uses network mode %q; must be \"bridge\" or \"cni/*\"",
+			what, *group.Name, mode)
 	}
 	return nil
 }

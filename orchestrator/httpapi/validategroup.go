@@ -35,7 +35,7 @@ func validateGroup(job *api.Job, group *api.TaskGroup) error {
 		if task.Leader {
 			leaders++
 		}
-		if task.Lifecycle.Empty() {
+		if task.Lifecycle == nil || task.Lifecycle.Hook == "" {
 			mains++
 		}
 	}
@@ -172,6 +172,7 @@ func validateScaling(group *api.TaskGroup) error {
 	if s.Max != nil {
 		high = *s.Max
 	}
+	p.refuse(s.Type != api.ScalingPolicyTypeHorizontal, "Scaling policy invalid: scaling policy type \"%s\" is not valid", s.Type)
 	p.refuse(high < 0, "Scaling policy invalid: maximum count must be specified and non-negative")
 	p.refuse(high >= 0 && high < low, "Scaling policy invalid: maximum count must not be less than minimum count")
 	p.refuse(low < 0, "Scaling policy invalid: minimum count must be specified and non-negative")

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
-	"github.com/Masterminds/semver/v3"
 	"github.com/hashicorp/go-version"
 	"github.com/hashicorp/nomad/api"
 )
@@ -62,13 +62,18 @@ func validatePattern(operand, pattern, kind string) error {
 		}
 	case api.ConstraintSemver:
 		for part := range strings.SplitSeq(pattern, ",") {
-			if _, err := semver.NewConstraint(part); err != nil {
+			if !semverConstraint().MatchString(part) {
 				return textErrorf("Semver %s is invalid: Malformed constraint: %s", kind, part)
 			}
 		}
 	}
 	return nil
 }
+
+// semverConstraint is the form of one constraint on a semantic version. (Nomad.)
+var semverConstraint = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\s*(=|!=|>|<|>=|<=)?\s*(` + version.SemverRegexpRaw + `)\s*$`)
+})
 
 func validateAffinities(p *problems, jobType string, affinities []*api.Affinity) {
 	if jobType == api.JobTypeSystem {

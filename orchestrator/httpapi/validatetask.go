@@ -52,6 +52,11 @@ func validateTask(jobType string, group *api.TaskGroup, task *api.Task) error {
 	p.within(validateLifecycle(task.Lifecycle), "Lifecycle validation failed")
 	validateProxy(p, group, task)
 	validateMounts(p, group, task)
+	if c := task.CSIPluginConfig; c != nil {
+		p.refuse(c.ID == "", "CSIPluginConfig must have a non-empty PluginID")
+		p.refuse(!slices.Contains([]api.CSIPluginType{"node", "controller", "monolith"}, c.Type),
+			"CSIPluginConfig PluginType must be one of 'node', 'controller', or 'monolith', got: \"%s\"", c.Type)
+	}
 	validateIdentities(p, task)
 	validateSecrets(p, task)
 	return p.err()
@@ -142,11 +147,14 @@ func validateTemplate(t *api.Template) error {
 		_, err := strconv.ParseUint(*t.Perms, 8, 12)
 		p.refuse(err != nil, "Failed to parse %q as octal: %v", *t.Perms, err)
 	}
+	if w := t.Wait; w != nil && w.Min != nil && w.Max != nil {
+		p.refuse(*w.Min > *w.Max, "wait min %s is greater than max %s", *w.Min, *w.Max)
+	}
 	return p.err()
 }
 
 func validateLifecycle(l *api.TaskLifecycle) error {
-	if l.Empty() {
+	if l == nil {
 		return nil
 	}
 	switch l.Hook {
