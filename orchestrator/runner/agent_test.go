@@ -401,3 +401,44 @@ func TestProgramRemoved(t *testing.T) {
 	agent.kill9()
 	cleanAgent(t, dir)
 }
+
+// Services, checks and templates are taken up by the next agent like the tasks themselves: nothing restarts, what has
+// changed meanwhile is told, and a service is not taken out of the catalogue.
+func TestAgentKilledWithServices(t *testing.T) {
+	task := shellTask("web", "trap 'echo told' HUP; echo up; "+os.Args[0]+" serve $NOMAD_PORT_http & while :; do sleep 0.02; done")
+	withTemplate(task, `X={{ file "local/data" }}`, "signal", func(s *api.Template) {
+		s.ChangeSignal, s.Envvars = new("SIGHUP"), new(true)
+	})
+	a1 := withService(allocation("a1", task), freePort(t), quickCheck("/"))
+	dir := newAgentDir(t, a1)
+	log := filepath.Join(dir, "alloc/a1/alloc/logs/web.stdout.0")
+	data := filepath.Join(dir, "alloc/a1/web/local/data")
+	listed := func(u Update) bool { return len(u.Services) == 1 }
+
+	agent := startAgent(t, dir)
+	agent.await("waiting", "a1", func(u Update) bool {
+		return slices.Contains(eventTexts(u), "web: Template: Missing: file(local/data)")
+	})
+	if err := os.WriteFile(data, []byte("one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	agent.await("listed", "a1", listed)
+	before := sessions(t, dir)
+	agent.kill9()
+	if err := errors.Join(os.WriteFile(data, []byte("two"), 0o600), os.Remove(filepath.Join(dir, "reports/a1.json"))); err != nil {
+		t.Fatal(err)
+	}
+	agent = startAgent(t, dir)
+	var first Update
+	eventually(t, "reported", func() bool { first = agent.report("a1"); return first.Services != nil })
+	if !listed(first) {
+		t.Errorf("the first report has %v", first.Services)
+	}
+	agent.await("told", "a1", func(u Update) bool { return slices.Contains(eventTexts(u), "web: Signaling: Template re-rendered") })
+	eventually(t, "heard", func() bool { return countLines(t, log) == 2 })
+	if now := sessions(t, dir); !slices.Equal(now, before) || len(now) != 1 {
+		t.Errorf("processes %v, were %v", now, before)
+	}
+	agent.kill9()
+	cleanAgent(t, dir)
+}

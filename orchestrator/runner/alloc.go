@@ -33,13 +33,14 @@ type alloc struct {
 
 	starting sync.Mutex // held while a task decides to start
 
-	mu      sync.Mutex
-	want    *api.Allocation // as Sync gave it
-	begun   bool
-	revive  bool // somebody wants all tasks to run again, also those that have ended
-	killing bool // this agent wants it to end
-	health  savedHealth
-	watch   *healthWatch // nil while there is nothing to judge
+	mu        sync.Mutex
+	want      *api.Allocation // as Sync gave it
+	begun     bool
+	revive    bool // somebody wants all tasks to run again, also those that have ended
+	collected bool // its folder is gone
+	killing   bool // this agent wants it to end
+	health    savedHealth
+	watch     *healthWatch // nil while there is nothing to judge
 
 	checks     map[string]*checkState // by ID
 	checkedFor *api.Allocation        // the version that checks is of

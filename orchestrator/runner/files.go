@@ -102,6 +102,12 @@ func (r *Runner) openRoot(allocID, name string) (*os.Root, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
+	a.mu.Lock()
+	collected := a.collected
+	a.mu.Unlock()
+	if collected {
+		return nil, "", unknownAlloc(allocID)
+	}
 	name = strings.TrimLeft(filepath.ToSlash(name), "/")
 	if name = path.Clean(name); name == ".." || strings.HasPrefix(name, "../") {
 		return nil, "", ErrEscapes

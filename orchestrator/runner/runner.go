@@ -121,6 +121,7 @@ func New(ctx context.Context, c Config) (*Runner, error) {
 	}
 	r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	r.loops.Go(r.report)
+	r.loops.Go(r.collectLoop)
 	if c.Consul != nil {
 		r.consul = &consulSync{client: c.Consul, wake: make(chan struct{}, 1)}
 		r.loops.Go(r.keepConsul)
@@ -261,10 +262,12 @@ func (r *Runner) lookup(allocID string) (*alloc, error) {
 	defer r.mu.Unlock()
 	a, ok := r.allocs[allocID]
 	if !ok {
-		return nil, refusal(fmt.Sprintf("Unknown allocation %q", allocID))
+		return nil, unknownAlloc(allocID)
 	}
 	return a, nil
 }
+
+func unknownAlloc(id string) error { return refusal(fmt.Sprintf("Unknown allocation %q", id)) }
 
 // AllocDir returns the folder of an allocation of this node.
 func (r *Runner) AllocDir(allocID string) (string, bool) {
