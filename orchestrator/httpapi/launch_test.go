@@ -147,6 +147,16 @@ func TestForcedLaunch(t *testing.T) {
 	if err != nil || plan.NextPeriodicLaunch.Unix() != 1704067200 {
 		t.Errorf("the plan says %+v, %v", plan, err)
 	}
+	job.Periodic.TimeZone = new("Asia/Tokyo")
+	plan, _, err = client.Jobs().Plan(job, false, nil)
+	if err != nil || plan.NextPeriodicLaunch.Unix() != 1704067200-9*3600 {
+		t.Errorf("in Tokyo the plan says %+v, %v", plan, err)
+	}
+	job.Periodic.Enabled = new(false)
+	plan, _, err = client.Jobs().Plan(job, false, nil)
+	if err != nil || !plan.NextPeriodicLaunch.IsZero() {
+		t.Errorf("of a job that is not launched the plan says %+v, %v", plan, err)
+	}
 	if _, _, err := client.Jobs().Deregister("tick", false, nil); err != nil {
 		t.Fatal(err)
 	}

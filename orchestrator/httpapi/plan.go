@@ -1,10 +1,9 @@
 package httpapi
 
 import (
-	"fmt"
-
 	"github.com/hashicorp/nomad/api"
 
+	"ostro/orchestrator/decide"
 	"ostro/orchestrator/jobdiff"
 	"ostro/orchestrator/state"
 )
@@ -37,9 +36,9 @@ func (s *server) planJob(r *request) (any, error) {
 	reply := api.JobPlanResponse{
 		Warnings: warnings, Annotations: &api.PlanAnnotations{DesiredTGUpdates: map[string]*api.DesiredUpdates{}},
 	}
-	if req.Job.IsPeriodic() && !*req.Job.Stop {
-		if reply.NextPeriodicLaunch, err = req.Job.Periodic.Next(s.Clock.Now()); err != nil {
-			return nil, fmt.Errorf("find the next launch: %w", err)
+	if req.Job.IsPeriodic() && *req.Job.Periodic.Enabled {
+		if reply.NextPeriodicLaunch, err = decide.NextLaunch(req.Job, s.Clock.Now()); err != nil {
+			return nil, err
 		}
 	}
 	err = s.Store.Try(func(tx *state.Txn) error { return s.plan(tx, req, &reply) })
