@@ -47,7 +47,7 @@ func (p *project) connect(ctx context.Context) (*target, error) {
 	if host != "" {
 		return p.connectSSH(ctx, conf, host)
 	}
-	if p.c.Bool("allow-stale") {
+	if p.c.Bool("allow-stale") || p.replied != nil {
 		transport := http.DefaultTransport.(*http.Transport).Clone()
 		if err := p.useTransport(conf, transport); err != nil {
 			return nil, err
@@ -72,7 +72,24 @@ func (p *project) useTransport(conf *api.Config, transport *http.Transport) erro
 	if p.c.Bool("allow-stale") {
 		conf.HttpClient.Transport = staleReads{transport}
 	}
+	if p.replied != nil {
+		conf.HttpClient.Transport = overheard{conf.HttpClient.Transport, p.replied}
+	}
 	return nil
+}
+
+// overheard tells the headers of every reply.
+type overheard struct {
+	http.RoundTripper
+	replied func(http.Header)
+}
+
+func (o overheard) RoundTrip(r *http.Request) (*http.Response, error) {
+	reply, err := o.RoundTripper.RoundTrip(r)
+	if err == nil {
+		o.replied(reply.Header)
+	}
+	return reply, err
 }
 
 // staleReads lets any server answer what is read. (Nomad: ?stale.)

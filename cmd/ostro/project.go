@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,6 +39,8 @@ type project struct {
 	built     map[string]*artifact.Tree
 	loaded    map[string]render.Variables
 	buildDirs []string
+	// replied, when set, is told the headers of Nomad's replies.
+	replied func(http.Header)
 }
 
 // openConfig reads the configuration, for commands that need no template.
