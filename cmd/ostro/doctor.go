@@ -219,13 +219,11 @@ func nomadVersion(ctx context.Context, client *api.Client) (string, error) {
 	if leader == "" {
 		return "", withHint(errors.New("the servers have no leader"), "nomad server members, on a server, says who is missing")
 	}
-	var self struct {
-		Config struct{ Version struct{ Version string } }
-	}
-	if _, err := client.Raw().Query("/v1/agent/self", &self, query); err != nil || self.Config.Version.Version == "" {
+	var self api.AgentSelf
+	if _, err := client.Raw().Query("/v1/agent/self", &self, query); err != nil || self.Member.Tags["build"] == "" {
 		return "its leader is " + leader + "; the token may not read the version", nil
 	}
-	return "version " + self.Config.Version.Version + ", its leader is " + leader, nil
+	return "version " + self.Member.Tags["build"] + ", its leader is " + leader, nil
 }
 
 // token tells whose token it is, and whether it may see jobs.

@@ -75,7 +75,7 @@ func setup(env *testscript.Env) error {
 		return err
 	}
 	o, err := orchestrator.Start(context.Background(), orchestrator.Config{
-		Listen: "127.0.0.1:0", DataDir: filepath.Join(env.WorkDir, ".agent"), Supervisor: []string{ostro, "supervise"},
+		Listen: "127.0.0.1:0", DataDir: filepath.Join(env.WorkDir, ".agent"), Supervisor: []string{ostro, "supervise"}, Version: Version(),
 	})
 	if err != nil {
 		return err
