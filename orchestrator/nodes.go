@@ -82,9 +82,6 @@ func (o *Orchestrator) describe(i int, before *api.Node) *api.Node {
 		node.SchedulingEligibility = before.SchedulingEligibility
 		node.Drain, node.DrainStrategy, node.LastDrain = before.Drain, before.DrainStrategy, before.LastDrain
 		node.Events = before.Events
-		if node.Meta == nil {
-			node.Meta = before.Meta
-		}
 		event = reconcile.EventReregistered
 	}
 	return reconcile.NodeEvent(&node, event, now)
@@ -110,6 +107,7 @@ func (o *Orchestrator) startNode(ctx context.Context, node *api.Node, dir string
 	o.runners[node.ID] = r
 	_, err = o.store.Update(func(tx *state.Txn) error {
 		before := tx.Node(nil, node.ID)
+		tx.RegisterMeta(node)
 		tx.PutNode(node)
 		if before != nil && before.Status != api.NodeStatusReady {
 			o.planner.NodeEvals(tx, node, decide.TriggerNodeUpdate)

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"ostro/orchestrator/decide"
 	"ostro/orchestrator/events"
@@ -32,6 +33,8 @@ type Config struct {
 	Address string
 	// Token, when set, is what every request has to bear.
 	Token string
+	// ACL demands of every request a token that may do what it asks for.
+	ACL bool
 	// Clock gives times and IDs.
 	Clock decide.Clock
 	// Planner tells what an evaluation would decide.
@@ -43,7 +46,8 @@ type Config struct {
 // server holds what the handlers share. It is constant after New.
 type server struct {
 	Config
-	id string
+	id    string
+	began time.Time
 }
 
 // New gives the handler of the whole API.
@@ -54,8 +58,8 @@ func New(c Config) http.Handler {
 	if c.Name == "" {
 		c.Name = hostName()
 	}
-	s := &server{Config: c, id: c.Clock.NewID()}
-	mux := s.mux(s.routes(), s.tableRoutes(), unsupportedRoutes())
+	s := &server{Config: c, id: c.Clock.NewID(), began: c.Clock.Now()}
+	mux := s.mux(s.routes(), s.tableRoutes(), s.aclRoutes(), s.operatorRoutes(), unsupportedRoutes())
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) })
 	pools := s.mux(s.poolRoutes())
 	return s.guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -3,19 +3,9 @@ package httpapi
 import (
 	"net/http"
 
-	"github.com/hashicorp/nomad/api"
-
 	"ostro/orchestrator/decide"
 	"ostro/orchestrator/state"
 )
-
-// schedulerConfig is what the scheduler here does; it cannot be changed.
-func (s *server) schedulerConfig(*request) (any, error) {
-	config := &api.SchedulerConfiguration{SchedulerAlgorithm: api.SchedulerAlgorithmBinpack, CreateIndex: 2, ModifyIndex: 2}
-	reply := api.SchedulerConfigurationResponse{SchedulerConfig: config}
-	reply.LastIndex, reply.KnownLeader = config.ModifyIndex, true
-	return answer{value: reply, index: config.ModifyIndex}, nil
-}
 
 // systemGC removes what has ended, however long ago. (Nomad: the answer is empty.)
 func (s *server) systemGC(*request) (any, error) {

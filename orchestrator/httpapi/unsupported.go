@@ -14,9 +14,7 @@ func unsupported(what string) handler {
 func unsupportedRoutes() map[string]route {
 	routes := map[string]route{}
 	for what, paths := range map[string][]string{
-		"a job action":         {"/v1/job/{id}/action"},
-		"node metadata":        {"/v1/client/metadata"},
-		"access control lists": {"/v1/acl/{path...}"},
+		"a job action": {"/v1/job/{id}/action"},
 	} {
 		for _, path := range paths {
 			h := unsupported(what)

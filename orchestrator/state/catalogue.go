@@ -18,6 +18,7 @@ const (
 	tablePolicies   = "acl_policy"
 	tableKeys       = "root_keys"
 	tableScheduler  = "scheduler_config"
+	tableNodeMeta   = "node_meta"
 )
 
 const (
@@ -48,9 +49,10 @@ func catalogueTables() map[string]map[string]*memdb.IndexSchema {
 		tableNamespaces: indexes(func(row any) []string { return []string{row.(*api.Namespace).Name} }),
 		tablePools:      indexes(func(row any) []string { return []string{row.(*poolRow).Name} }),
 		tableTokens: indexes(func(row any) []string { return []string{row.(*api.ACLToken).AccessorID} },
-			secondary(bySecret, func(row any) []string { return []string{row.(*api.ACLToken).SecretID} })),
+			secondary(bySecret, func(row any) []string { return []string{secretDigest(row.(*api.ACLToken).SecretID)} })),
 		tablePolicies:  indexes(func(row any) []string { return []string{row.(*api.ACLPolicy).Name} }),
 		tableKeys:      indexes(func(row any) []string { return []string{row.(*SigningKey).ID} }),
+		tableNodeMeta:  indexes(func(row any) []string { return []string{row.(*NodeMeta).NodeID} }),
 		tableScheduler: indexes(func(any) []string { return []string{"config"} }),
 	}
 }
@@ -67,6 +69,6 @@ func catalogueOrder() []diskTable {
 		{tableServices, plain[api.ServiceRegistration]}, {tableVariables, plain[api.Variable]}, {tableLocks, plain[Lock]},
 		{tableNamespaces, plain[api.Namespace]}, {tablePools, plain[poolRow]},
 		{tableTokens, plain[api.ACLToken]}, {tablePolicies, plain[api.ACLPolicy]}, {tableKeys, plain[SigningKey]},
-		{tableScheduler, plain[api.SchedulerConfiguration]},
+		{tableScheduler, plain[api.SchedulerConfiguration]}, {tableNodeMeta, plain[NodeMeta]},
 	}
 }

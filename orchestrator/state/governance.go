@@ -1,6 +1,8 @@
 package state
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"time"
 
 	"github.com/hashicorp/go-memdb"
@@ -40,6 +42,9 @@ func (tx *Txn) PutSigningKey(key *SigningKey) {
 	tx.insert(tableKeys, key)
 }
 
+// DeleteSigningKey removes a key.
+func (tx *Txn) DeleteSigningKey(key *SigningKey) { tx.delete(tableKeys, key) }
+
 // ACLToken is the token with an accessor ID, or nil.
 func (s *Snapshot) ACLToken(ws memdb.WatchSet, accessorID string) *api.ACLToken {
 	return first[api.ACLToken](s, ws, tableTokens, byID, accessorID)
@@ -47,7 +52,14 @@ func (s *Snapshot) ACLToken(ws memdb.WatchSet, accessorID string) *api.ACLToken 
 
 // ACLTokenBySecret is the token with a secret ID, or nil.
 func (s *Snapshot) ACLTokenBySecret(ws memdb.WatchSet, secretID string) *api.ACLToken {
-	return first[api.ACLToken](s, ws, tableTokens, bySecret, secretID)
+	return first[api.ACLToken](s, ws, tableTokens, bySecret, secretDigest(secretID))
+}
+
+// secretDigest is what a secret is found by: how long the search takes tells
+// nothing about the secret.
+func secretDigest(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
 }
 
 // ACLTokens are all tokens, by accessor ID.

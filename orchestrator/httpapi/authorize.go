@@ -1,0 +1,197 @@
+package httpapi
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2/hclparse"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/hashicorp/nomad/api"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// tokenOf is the token that a request bears: the agent's own one, or a stored
+// one that has not expired. It is nil for any other.
+func (s *server) tokenOf(r *http.Request) *api.ACLToken {
+	given := bearer(r)
+	if given == "" {
+		return nil
+	}
+	if s.Token != "" && sameSecret(given, s.Token) {
+		return &api.ACLToken{AccessorID: s.id, Name: "the agent's own token", Type: managementToken, Global: true}
+	}
+	token := s.Store.Snapshot().ACLTokenBySecret(nil, given)
+	if token == nil || token.ExpirationTime != nil && !token.ExpirationTime.After(s.Clock.Now()) {
+		return nil
+	}
+	return token
+}
+
+// sameSecret takes the same time whatever differs.
+func sameSecret(a, b string) bool {
+	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
+	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
+}
+
+// public are the paths that need no token. (Nomad.)
+func public(path string) bool {
+	switch path {
+	case "/v1/acl/bootstrap", "/v1/acl/token/self", "/v1/agent/health", "/v1/regions", "/v1/status/leader", "/v1/status/peers", "/.well-known/jwks.json":
+		return true
+	}
+	return !strings.HasPrefix(path, "/v1/")
+}
+
+// denied tells why access control refuses a request, or is empty. (Nomad: the
+// texts.)
+func (s *server) denied(r *http.Request) string {
+	if !s.ACL || public(r.URL.Path) {
+		return ""
+	}
+	token := s.tokenOf(r)
+	switch {
+	case token == nil && bearer(r) != "":
+		return "ACL token not found"
+	case token == nil:
+		return "Permission denied"
+	case token.Type == managementToken || s.allows(token, r):
+		return ""
+	}
+	return "Permission denied"
+}
+
+// rule is what a policy grants about one kind of thing.
+type rule struct {
+	// kind is namespace, node_pool, node, agent or operator; name is a pattern
+	// of the first two.
+	kind, name string
+	// level is deny, read or write, or a word that grants less here.
+	level string
+}
+
+// allows tells whether the policies of a token grant a request. They are read
+// coarsely, and never grant more than they say: what only a single capability
+// or a variables block grants needs a management token, and what is about jobs
+// needs the policy in every namespace that there is, since many requests name a
+// thing and not its namespace.
+func (s *server) allows(token *api.ACLToken, r *http.Request) bool {
+	kind, ok := subject(r)
+	if !ok {
+		return false
+	}
+	var rules []rule
+	snap := s.Store.Snapshot()
+	for _, policy := range token.Policies {
+		if stored := snap.ACLPolicy(nil, policy); stored != nil {
+			given, err := parseRules(stored.Rules)
+			if err != nil {
+				return false
+			}
+			rules = append(rules, given...)
+		}
+	}
+	names := []string{""}
+	if kind == "namespace" {
+		names = nil
+		for _, namespace := range snap.Namespaces(nil, "") {
+			names = append(names, namespace.Name)
+		}
+	}
+	for _, name := range names {
+		if level := grant(rules, kind, name); level != "write" && (level != "read" || writes(r.Method)) {
+			return false
+		}
+	}
+	return true
+}
+
+// grant is the level of the rule that counts for a thing, or empty.
+func grant(rules []rule, kind, name string) string {
+	best := rule{}
+	for _, given := range rules {
+		if given.kind == kind && matches(given.name, name) && given.before(best) {
+			best = given
+		}
+	}
+	return best.level
+}
+
+func matches(pattern, name string) bool {
+	ok, err := path.Match(pattern, name)
+	return err == nil && ok || pattern == name
+}
+
+// before tells whether a rule counts and not the other: the longer name, and of
+// the same the one that denies. (Nomad.)
+func (r rule) before(other rule) bool {
+	if other.level == "" || len(r.name) != len(other.name) {
+		return other.level == "" || len(r.name) > len(other.name)
+	}
+	return r.level == "deny" || other.level != "deny" && r.level == "write"
+}
+
+// subject is the kind of thing that a request is about, where policies can
+// grant it. Running a command in a task is not among it.
+func subject(r *http.Request) (kind string, ok bool) {
+	parts := strings.Split(strings.TrimPrefix(r.URL.Path, "/v1/"), "/")
+	switch parts[0] {
+	case "jobs", "job", "allocation", "allocations", "evaluation", "evaluations", "deployment", "deployments", "services", "service", "validate", "scaling":
+		return "namespace", parts[len(parts)-1] != "action"
+	case "nodes", "node":
+		return "node", len(parts) < 2 || parts[1] != "pool" && parts[1] != "pools"
+	case "agent":
+		return "agent", true
+	case "operator", "system":
+		return "operator", true
+	}
+	return "", false
+}
+
+// parseRules reads the rules of a policy, in HCL or JSON.
+func parseRules(text string) ([]rule, error) {
+	if strings.HasPrefix(strings.TrimSpace(text), "{") {
+		return nil, errors.New("rules in JSON are not understood: write them in HCL")
+	}
+	file, problems := hclparse.NewParser().ParseHCL([]byte(text), "rules")
+	if problems.HasErrors() {
+		return nil, problems
+	}
+	var rules []rule
+	for _, block := range file.Body.(*hclsyntax.Body).Blocks {
+		given, err := parseRule(block)
+		if err != nil {
+			return nil, err
+		}
+		rules = append(rules, given)
+	}
+	return rules, nil
+}
+
+func parseRule(block *hclsyntax.Block) (rule, error) {
+	named := []string{"namespace", "node_pool", "host_volume"}
+	whole := []string{"node", "agent", "operator", "quota", "plugin", "sentinel"}
+	given := rule{kind: block.Type}
+	switch {
+	case slices.Contains(named, block.Type) && len(block.Labels) == 1:
+		given.name = block.Labels[0]
+	case !slices.Contains(whole, block.Type) || len(block.Labels) != 0:
+		return rule{}, fmt.Errorf("%s: a policy has no such block", block.TypeRange)
+	}
+	if attribute := block.Body.Attributes["policy"]; attribute != nil {
+		value, problems := attribute.Expr.Value(nil)
+		if problems.HasErrors() || value.IsNull() || value.Type() != cty.String {
+			return rule{}, fmt.Errorf("%s: a policy is \"read\", \"write\" or \"deny\"", attribute.SrcRange)
+		}
+		given.level = value.AsString()
+		if !slices.Contains([]string{"deny", "read", "write", "list", "scale"}, given.level) {
+			return rule{}, fmt.Errorf("%s: the policy %q is not known", attribute.SrcRange, given.level)
+		}
+	}
+	return given, nil
+}
