@@ -60,6 +60,8 @@ type Config struct {
 	// else 127.0.0.1:8500; ConsulToken is CONSUL_HTTP_TOKEN by default. Where
 	// none answers, its services live in the own catalogue.
 	Consul, ConsulToken string
+	// ACL demands of every request a token that may do what it asks for.
+	ACL bool
 	// Telemetry says who is told what is measured.
 	Telemetry telemetry.Config
 	// Log hears of what goes wrong; nothing by default.
@@ -222,7 +224,7 @@ func (o *Orchestrator) handler() http.Handler {
 		Store: o.store, Events: &o.events, Telemetry: o.measure, Monitor: &o.monitor,
 		Runner: func(nodeID string) *runner.Runner { return o.runners[nodeID] },
 		Name:   o.conf.Node.Name, Region: o.conf.Region, Datacenter: o.conf.Datacenter, Version: o.conf.Version, Address: o.addr,
-		Token: o.conf.Token, Clock: clock(), Planner: o.planner, Log: o.conf.Log,
+		Token: o.conf.Token, ACL: o.conf.ACL, Clock: clock(), Planner: o.planner, Log: o.conf.Log,
 	})
 }
 

@@ -20,6 +20,7 @@ import (
 	"ostro/orchestrator"
 	"ostro/orchestrator/agentconfig"
 	"ostro/orchestrator/driver"
+	"ostro/orchestrator/telemetry"
 )
 
 const (
@@ -139,7 +140,8 @@ func agentConfig(t *terminal, c *cli.Context, dir string, given *agentconfig.Con
 	conf := orchestrator.Config{
 		Listen: c.String("listen"), DataDir: c.String("data-dir"), Nodes: c.Int("nodes"),
 		Supervisor: []string{self, "supervise"}, Version: Version(),
-		Log: slog.New(tint.NewTextHandler(t.err, &tint.Options{Level: t.level, NoColor: !t.tty})),
+		Telemetry: telemetry.Config{Allocations: true, Nodes: true},
+		Log:       slog.New(tint.NewTextHandler(t.err, &tint.Options{Level: t.level, NoColor: !t.tty})),
 	}
 	if t.log != nil {
 		conf.Log = t.log

@@ -14,6 +14,7 @@ import (
 
 	"ostro/orchestrator"
 	"ostro/orchestrator/agentconfig"
+	"ostro/orchestrator/telemetry"
 )
 
 // loadAgentConfig reads the files of -config, nil where there are none, and sets up
@@ -74,6 +75,12 @@ func configure(conf *orchestrator.Config, given *agentconfig.Config, dev bool) e
 	conf.Region, conf.Datacenter = given.Region, given.Datacenter
 	conf.ServerOnly = !dev && !given.Client.Enabled
 	conf.Node = nodeOf(given)
+	conf.ACL = given.ACL.Enabled
+	conf.Telemetry = telemetry.Config{
+		Statsd: given.Telemetry.StatsdAddress, Datadog: given.Telemetry.DatadogAddress, DatadogTags: given.Telemetry.DatadogTags,
+		Interval: given.Telemetry.CollectionInterval, DisableHostname: given.Telemetry.DisableHostname,
+		Allocations: dev || given.Telemetry.PublishAllocationMetrics, Nodes: dev || given.Telemetry.PublishNodeMetrics,
+	}
 	if given.AdvertiseHTTP != "" {
 		conf.Advertise = given.AdvertiseHTTP
 		if _, _, err := net.SplitHostPort(given.AdvertiseHTTP); err != nil {

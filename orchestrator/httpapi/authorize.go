@@ -39,10 +39,11 @@ func sameSecret(a, b string) bool {
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }
 
-// public are the paths that need no token. (Nomad.)
+// public are the paths that need no token. (Nomad: the bootstrap, too; where the
+// agent has a token of its own, that one has to come with it.)
 func public(path string) bool {
 	switch path {
-	case "/v1/acl/bootstrap", "/v1/acl/token/self", "/v1/agent/health", "/v1/regions", "/v1/status/leader", "/v1/status/peers", "/.well-known/jwks.json":
+	case "/v1/acl/token/self", "/v1/agent/health", "/v1/regions", "/v1/status/leader", "/v1/status/peers", "/.well-known/jwks.json":
 		return true
 	}
 	return !strings.HasPrefix(path, "/v1/")
@@ -51,7 +52,8 @@ func public(path string) bool {
 // denied tells why access control refuses a request, or is empty. (Nomad: the
 // texts.)
 func (s *server) denied(r *http.Request) string {
-	if !s.ACL || public(r.URL.Path) {
+	first := r.URL.Path == "/v1/acl/bootstrap" && s.Token == ""
+	if !s.ACL || first || public(r.URL.Path) {
 		return ""
 	}
 	token := s.tokenOf(r)
