@@ -125,7 +125,23 @@ func (t *terminal) showJob(c *cli.Context, client *api.Client, id string) error 
 		t.result("")
 		t.showGroups(deployment)
 	}
-	return t.showAllocs(c, client, id)
+	if err := t.showAllocs(c, client, id); err != nil {
+		return err
+	}
+	return t.showWaiting(c, client, id)
+}
+
+// showWaiting tells what waits for a node, and why there is none.
+func (t *terminal) showWaiting(c *cli.Context, client *api.Client, id string) error {
+	waiting, err := watch.Waiting(c.Context, client, "", "", id)
+	if err != nil || len(waiting) == 0 {
+		return err
+	}
+	t.result("")
+	for _, u := range waiting {
+		t.result("group %s: %d waiting for a node: %s", u.Group, u.Count, printable(strings.Join(u.Reasons, ", ")))
+	}
+	return nil
 }
 
 func (t *terminal) showGroups(d *api.Deployment) {

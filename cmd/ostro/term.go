@@ -77,11 +77,11 @@ func (t *terminal) configure(level, format string) error {
 	if err := t.level.UnmarshalText([]byte(levantLevel(level))); err != nil {
 		return usageError{fmt.Errorf("-log-level %q is not one of debug, info, warn, error, fatal", level)}
 	}
+	t.ci = ciSystemOf(os.Getenv)
 	switch strings.ToLower(format) {
 	case "json":
 		t.log = slog.New(slog.NewJSONHandler(t.err, &slog.HandlerOptions{Level: t.level}))
 	case "human", "":
-		t.ci = ciSystemOf(os.Getenv)
 	default:
 		return usageError{fmt.Errorf("-log-format %q is not one of human, json", format)}
 	}
