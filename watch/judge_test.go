@@ -446,6 +446,30 @@ func TestReasons(t *testing.T) {
 	}
 }
 
+// What a task ended with because it was told to end is not what is wrong with it.
+func TestReasonOwnEnd(t *testing.T) {
+	started, killing := &api.TaskEvent{Type: "Started"}, &api.TaskEvent{Type: "Killing"}
+	ended := func(code int) *api.TaskEvent { return &api.TaskEvent{Type: "Terminated", ExitCode: code} }
+	for name, test := range map[string]struct {
+		events []*api.TaskEvent
+		want   *int
+	}{
+		"by itself":              {[]*api.TaskEvent{started, ended(9)}, new(9)},
+		"well":                   {[]*api.TaskEvent{started, ended(0)}, new(0)},
+		"killed":                 {[]*api.TaskEvent{started, killing, ended(130)}, nil},
+		"killed after it failed": {[]*api.TaskEvent{started, ended(9), started, killing, ended(130)}, new(9)},
+		"restarted on request":   {[]*api.TaskEvent{started, {Type: "Restart Signaled"}, ended(143), started, ended(9)}, new(9)},
+	} {
+		s := world(failed(""), alloc(1, "failed", func(a *api.AllocationListStub) {
+			a.TaskStates = map[string]*api.TaskState{"t": {State: "dead", Failed: true, Events: test.events}}
+		}))
+		v, _ := watch.Judge(s)
+		if len(v.Reasons) != 1 || cmp.Diff(test.want, v.Reasons[0].ExitCode) != "" {
+			t.Errorf("%s: %+v", name, v.Reasons)
+		}
+	}
+}
+
 func TestFor(t *testing.T) {
 	for _, test := range []struct {
 		job  *api.Job

@@ -81,15 +81,30 @@ func reasonOf(a *api.AllocationListStub) Reason {
 	for _, e := range state.Events[max(0, len(state.Events)-lastEvents):] {
 		r.Events = append(r.Events, eventText(e))
 	}
-	for _, e := range state.Events {
-		if e.Type == api.TaskTerminated {
-			code := exitCode(e)
-			if r.ExitCode == nil || code != 0 {
-				r.ExitCode = &code // a later, clean end is that of the stop that followed
+	for _, e := range ownEnds(state) {
+		r.ExitCode = new(exitCode(e))
+	}
+	return r
+}
+
+// ownEnds are the ends of a task that nobody asked for. The exit code of one
+// that was told to end says nothing about what is wrong with it.
+func ownEnds(t *api.TaskState) []*api.TaskEvent {
+	var ends []*api.TaskEvent
+	asked := false
+	for _, e := range t.Events {
+		switch e.Type {
+		case api.TaskStarted:
+			asked = false
+		case api.TaskKilling, api.TaskRestartSignal:
+			asked = true
+		case api.TaskTerminated:
+			if !asked {
+				ends = append(ends, e)
 			}
 		}
 	}
-	return r
+	return ends
 }
 
 // culprit is the task to blame: one that failed by itself, not for a sibling's
@@ -117,12 +132,13 @@ func culprit(a *api.AllocationListStub) string {
 // "Alloc Unhealthy" explains only where nothing else does.
 func causeOf(t *api.TaskState) *api.TaskEvent {
 	var cause *api.TaskEvent
+	own := ownEnds(t)
 	for _, e := range t.Events {
 		switch e.Type {
 		case api.TaskFailedValidation, api.TaskSetupFailure, api.TaskDriverFailure, api.TaskArtifactDownloadFailed, "Task hook failed":
 			cause = e
 		case api.TaskTerminated:
-			if exitCode(e) != 0 {
+			if exitCode(e) != 0 && slices.Contains(own, e) {
 				cause = e
 			}
 		case "Alloc Unhealthy":

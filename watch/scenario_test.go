@@ -203,24 +203,39 @@ func verdictAutoPromote(t *testing.T, c *api.Client) {
 	wantOutcome(t, verdict(t, c, register(t, c, canary(serves+" 1")), watch.Options{}), watch.Successful)
 }
 
-// What never becomes healthy fails at its deadline, and the reason is the
-// allocation that did not.
-func TestVerdictProgressDeadline(t *testing.T) { nomadtest.Each(t, verdictProgressDeadline) }
+// What never becomes healthy fails at the deadline, and the reason is the way in
+// which it ended before it was told to.
+func TestVerdictHealthyDeadline(t *testing.T) { nomadtest.Each(t, verdictHealthyDeadline) }
 
-func verdictProgressDeadline(t *testing.T, c *api.Client) {
+func verdictHealthyDeadline(t *testing.T, c *api.Client) {
 	never := func(script string) *api.Job {
 		j := job("never", "service", script)
 		g := j.TaskGroups[0]
-		g.Update.MinHealthyTime, g.Update.HealthyDeadline, g.Update.ProgressDeadline = new(4*time.Second), new(6*time.Second), new(8*time.Second)
-		g.RestartPolicy = &api.RestartPolicy{Attempts: new(20), Interval: new(time.Minute), Delay: new(500 * time.Millisecond), Mode: new("delay")}
+		g.RestartPolicy = &api.RestartPolicy{Attempts: new(1000), Interval: new(10 * time.Minute), Delay: new(500 * time.Millisecond), Mode: new("delay")}
 		return j
 	}
 	wantOutcome(t, verdict(t, c, register(t, c, never(serves)), watch.Options{}), watch.Successful)
-	v := verdict(t, c, register(t, c, never("echo no license >&2; sleep 1; exit 9")), watch.Options{})
-	wantOutcome(t, v, watch.Reverted, "reverted to version 0")
+	// It does not run for as long as it would have to, on no machine.
+	short := never("echo no license >&2; sleep 1; exit 9")
+	short.TaskGroups[0].Update.MinHealthyTime, short.TaskGroups[0].Update.HealthyDeadline = new(4*time.Second), new(6*time.Second)
+	v := verdict(t, c, register(t, c, short), watch.Options{})
+	wantOutcome(t, v, watch.Reverted, "unhealthy allocations", "reverted to version 0")
 	if len(v.Reasons) == 0 || v.Reasons[0].ExitCode == nil || *v.Reasons[0].ExitCode != 9 || !strings.Contains(v.Reasons[0].LogTail, "no license") {
 		t.Errorf("reasons: %+v", v.Reasons)
 	}
+}
+
+// A deployment that gets nowhere fails at its own deadline: nobody says of these
+// allocations whether they are healthy.
+func TestVerdictProgressDeadline(t *testing.T) { nomadtest.Each(t, verdictProgressDeadline) }
+
+func verdictProgressDeadline(t *testing.T, c *api.Client) {
+	wantOutcome(t, verdict(t, c, register(t, c, job("progress", "service", serves)), watch.Options{}), watch.Successful)
+	j := job("progress", "service", serves+" 1")
+	u := j.TaskGroups[0].Update
+	u.HealthCheck, u.HealthyDeadline, u.ProgressDeadline = new("manual"), new(2*time.Second), new(3*time.Second)
+	v := verdict(t, c, register(t, c, j), watch.Options{})
+	wantOutcome(t, v, watch.Reverted, "progress deadline", "reverted to version 0")
 }
 
 // A change that touches no task is a deployment, too.

@@ -55,7 +55,7 @@ type Reason struct {
 	Count                int      // allocations that failed alike, this one included
 	Status               string   // client status and what it says of itself
 	Events               []string // the task's last events, oldest first
-	ExitCode             *int     // of the task's last end, nil when it never ended
+	ExitCode             *int     // of the task's last end by itself, nil when it never did
 	LogStream            string   // stderr or stdout: where LogTail comes from
 	LogTail              string   // last lines that the task wrote, control characters escaped
 	Command              string   // shows more
