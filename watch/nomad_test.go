@@ -2,10 +2,13 @@ package watch_test
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -27,6 +30,14 @@ const (
 
 var job = nomadtest.Job
 
+// slowly makes that no allocation of the job is healthy while a test lasts.
+func slowly(j *api.Job) *api.Job {
+	for _, g := range j.TaskGroups {
+		g.Update.MinHealthyTime, g.Update.HealthyDeadline, g.Update.ProgressDeadline = new(time.Hour), new(2*time.Hour), new(3*time.Hour)
+	}
+	return j
+}
+
 // register submits a job as it is and returns the target to watch. The job is
 // purged when the test ends.
 func register(t *testing.T, c *api.Client, job *api.Job) watch.Target {
@@ -47,7 +58,7 @@ func register(t *testing.T, c *api.Client, job *api.Job) watch.Target {
 func verdict(t *testing.T, c *api.Client, target watch.Target, o watch.Options) watch.Verdict {
 	t.Helper()
 	if o.Timeout == 0 {
-		o.Timeout = 50 * time.Second
+		o.Timeout = 4 * time.Minute
 	}
 	seen := make(map[string]bool)
 	o.Notify = func(e watch.Event) {
@@ -57,7 +68,7 @@ func verdict(t *testing.T, c *api.Client, target watch.Target, o watch.Options) 
 		}
 		seen[e.Text] = true
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	v, err := watch.Run(ctx, c, target, o)
 	if err != nil {
@@ -123,7 +134,7 @@ func verdictUnplaceable(t *testing.T, c *api.Client) {
 		start := time.Now()
 		v := verdict(t, c, register(t, c, j), watch.Options{})
 		wantOutcome(t, v, watch.Unplaceable, "${attr.kernel.name} = windows", "1 node")
-		if took := time.Since(start); took > 8*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("%s: known after %s only", kind, took)
 		}
 	}
@@ -135,7 +146,7 @@ func verdictNoNodes(t *testing.T, c *api.Client) {
 	for _, kind := range []string{"service", "system", "batch", "sysbatch"} {
 		j := job("nodc-"+kind, kind, serves)
 		j.Datacenters = []string{"nope"}
-		v := verdict(t, c, register(t, c, j), watch.Options{Timeout: 5 * time.Second})
+		v := verdict(t, c, register(t, c, j), watch.Options{})
 		wantOutcome(t, v, watch.Unplaceable)
 	}
 }
@@ -144,9 +155,7 @@ func TestVerdictSuperseded(t *testing.T) { nomadtest.EachAlways(t, verdictSupers
 
 func verdictSuperseded(t *testing.T, c *api.Client) {
 	slow := func(arg string) *api.Job {
-		j := job("race", "service", serves+" "+arg)
-		j.TaskGroups[0].Update.MinHealthyTime = new(5 * time.Second)
-		return j
+		return slowly(job("race", "service", serves+" "+arg))
 	}
 	first := register(t, c, slow("1"))
 	register(t, c, slow("2"))
@@ -213,9 +222,7 @@ func verdictRevertToStopped(t *testing.T, c *api.Client) {
 func TestVerdictTimeout(t *testing.T) { nomadtest.Each(t, verdictTimeout) }
 
 func verdictTimeout(t *testing.T, c *api.Client) {
-	j := job("slow", "service", serves)
-	j.TaskGroups[0].Update.MinHealthyTime = new(10 * time.Second)
-	v := verdict(t, c, register(t, c, j), watch.Options{Timeout: 2 * time.Second})
+	v := verdict(t, c, register(t, c, slowly(job("slow", "service", serves))), watch.Options{Timeout: 2 * time.Second})
 	wantOutcome(t, v, watch.Unknown, "timed out")
 }
 
@@ -295,7 +302,9 @@ func verdictRevertFailsToo(t *testing.T, c *api.Client) {
 	if err := os.WriteFile(flag, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	wantOutcome(t, verdict(t, c, register(t, c, job("twice", "service", "test -e "+flag+" || exit 9; "+serves)), watch.Options{}), watch.Successful)
+	j := job("twice", "service", "test -e "+flag+" || exit 9; "+serves)
+	j.TaskGroups[0].Update.MinHealthyTime = new(5 * time.Second)
+	wantOutcome(t, verdict(t, c, register(t, c, j), watch.Options{}), watch.Successful)
 	if err := os.Remove(flag); err != nil {
 		t.Fatal(err)
 	}
@@ -369,28 +378,56 @@ func verdictDispatch(t *testing.T, c *api.Client) {
 func TestVerdictFailedBehindSuccess(t *testing.T) { nomadtest.Each(t, verdictFailedBehindSuccess) }
 
 func verdictFailedBehindSuccess(t *testing.T, c *api.Client) {
-	j := job("behind", "service", "sleep 2; exit 3")
+	flag := filepath.Join(t.TempDir(), "enough")
+	j := job("behind", "service", "until test -e "+flag+"; do sleep 0.1; done; exit 3")
 	slow := *j.TaskGroups[0]
 	update := *slow.Update
-	update.MinHealthyTime = new(4 * time.Second)
-	slow.Name, slow.Update = new("slow"), &update
-	slow.Tasks = []*api.Task{{Name: "server", Driver: "raw_exec", Config: map[string]any{"command": "/bin/sleep", "args": []string{"600"}}, Resources: &api.Resources{CPU: new(10), MemoryMB: new(10)}}}
+	update.HealthCheck = new("manual")
+	slow.Name, slow.Update, slow.Tasks = new("slow"), &update, []*api.Task{nomadtest.Task("server", serves)}
+	j.TaskGroups[0].Update.MinHealthyTime = new(500 * time.Millisecond)
 	j.TaskGroups = append(j.TaskGroups, &slow)
-	v := verdict(t, c, register(t, c, j), watch.Options{})
+	steps := map[string]func() error{
+		"group web of version 0: 1 of 1 placed, 1 healthy": func() error { return os.WriteFile(flag, nil, 0o600) },
+		": failed, healthy": func() error {
+			allocs, _, err := c.Jobs().Allocations("behind", false, nil)
+			i := slices.IndexFunc(allocs, func(a *api.AllocationListStub) bool { return a.TaskGroup == "slow" })
+			if err != nil || i < 0 {
+				return fmt.Errorf("allocations: %v, %w", allocs, err)
+			}
+			d, _, err := c.Jobs().LatestDeployment("behind", nil)
+			if err == nil {
+				_, _, err = c.Deployments().SetAllocHealth(d.ID, []string{allocs[i].ID}, nil, nil)
+			}
+			return err
+		},
+	}
+	o := watch.Options{Timeout: 4 * time.Minute, Notify: func(e watch.Event) {
+		t.Logf("%s: %s", e.Kind, e.Text)
+		for word, step := range steps {
+			if strings.HasSuffix(e.Text, word) {
+				if err := step(); err != nil {
+					t.Error(err)
+				}
+				delete(steps, word)
+			}
+		}
+	}}
+	v, err := watch.Run(t.Context(), c, register(t, c, j), o)
+	if err != nil || len(steps) > 0 {
+		t.Fatalf("%v; left to do: %v", err, slices.Collect(maps.Keys(steps)))
+	}
 	wantOutcome(t, v, watch.Failed)
-	if len(v.Reasons) != 1 || v.Reasons[0].Group != "web" || *v.Reasons[0].ExitCode != 3 {
-		t.Errorf("reasons: %+v", v.Reasons)
+	if v.Deployment.Status != "successful" || len(v.Reasons) != 1 || v.Reasons[0].Group != "web" || *v.Reasons[0].ExitCode != 3 {
+		t.Errorf("the deployment is %s, the reasons are %+v", v.Deployment.Status, v.Reasons)
 	}
 }
 
 func TestVerdictOperatorFails(t *testing.T) { nomadtest.Each(t, verdictOperatorFails) }
 
 func verdictOperatorFails(t *testing.T, c *api.Client) {
-	j := job("operated", "service", serves)
-	j.TaskGroups[0].Update.MinHealthyTime = new(10 * time.Second)
-	target := register(t, c, j)
+	target := register(t, c, slowly(job("operated", "service", serves)))
 	var once sync.Once
-	o := watch.Options{Timeout: 30 * time.Second}
+	o := watch.Options{Timeout: 4 * time.Minute}
 	o.Notify = func(watch.Event) {
 		once.Do(func() {
 			d, _, err := c.Jobs().LatestDeployment("operated", nil)
@@ -422,7 +459,7 @@ func TestVerdictServerRestart(t *testing.T) {
 	target := register(t, n.Client, j)
 	var lines []string
 	var restart sync.WaitGroup
-	o := watch.Options{Timeout: 90 * time.Second, Notify: func(e watch.Event) {
+	o := watch.Options{Timeout: 5 * time.Minute, Notify: func(e watch.Event) {
 		t.Logf("%s: %s", e.Kind, e.Text)
 		if lines = append(lines, e.Text); len(lines) == 1 {
 			n.Kill(syscall.SIGKILL)

@@ -32,6 +32,7 @@ func verdictGroupsApart(t *testing.T, c *api.Client) {
 			g.Name, g.Update, g.Tasks = &name, &update, []*api.Task{nomadtest.Task("server", script)}
 			if name == "atonce" {
 				update.MaxParallel = new(0)
+				update.MinHealthyTime = job("", "service", script).TaskGroups[0].Update.MinHealthyTime
 			}
 			j.TaskGroups = append(j.TaskGroups, &g)
 		}
@@ -76,6 +77,7 @@ func verdictGetsUp(t *testing.T, c *api.Client) {
 	second := fmt.Sprintf("echo x >> %s; test $(wc -l < %s) -ge 2 || exit 1; %s", again, again, serves)
 	moved := job("moved", "service", second)
 	moved.TaskGroups[0].ReschedulePolicy = &api.ReschedulePolicy{Attempts: new(3), Interval: new(time.Hour), Delay: new(5 * time.Second), DelayFunction: new("constant"), Unlimited: new(false)}
+	moved.TaskGroups[0].Update.MinHealthyTime = new(time.Second)
 	wantOutcome(t, verdict(t, c, register(t, c, moved), watch.Options{}), watch.Successful)
 }
 
@@ -100,11 +102,11 @@ func verdictWhy(t *testing.T, c *api.Client) {
 			g := j.TaskGroups[0]
 			g.Networks = []*api.NetworkResource{{DynamicPorts: []api.Port{{Label: "http"}}}}
 			g.Services = []*api.Service{{Name: "why-check", PortLabel: "http", Provider: "nomad", Checks: []api.ServiceCheck{{Type: "tcp", Interval: time.Second, Timeout: time.Second}}}}
-			g.Update.HealthCheck, g.Update.HealthyDeadline, g.Update.ProgressDeadline = new("checks"), new(4*time.Second), new(6*time.Second)
+			g.Update.HealthCheck, g.Update.HealthyDeadline, g.Update.ProgressDeadline = new("checks"), new(4*time.Second), new(2*time.Minute)
 		}, "healthy"},
 		"no-progress": {func(j *api.Job) {
+			*j = *job(*j.ID, "service", breaks)
 			j.TaskGroups[0].Update.ProgressDeadline = new(time.Duration(0))
-			j.TaskGroups[0].Tasks[0].Config["args"] = []string{"-c", breaks}
 		}, "Exit Code: 7"},
 		"user": {func(j *api.Job) { j.TaskGroups[0].Tasks[0].User = "nobody-of-that-name" }, "nobody-of-that-name"},
 	} {

@@ -2,6 +2,8 @@ package watch_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +18,7 @@ import (
 func act(t *testing.T, c *api.Client, target watch.Target, o watch.Options, word string, do func(d *api.Deployment) error) watch.Verdict {
 	t.Helper()
 	if o.Timeout == 0 {
-		o.Timeout = 80 * time.Second
+		o.Timeout = 4 * time.Minute
 	}
 	acted := false
 	o.Notify = func(e watch.Event) {
@@ -69,42 +71,55 @@ func verdictUpdateBlock(t *testing.T, c *api.Client) {
 func TestVerdictPaused(t *testing.T) { nomadtest.Each(t, verdictPaused) }
 
 func verdictPaused(t *testing.T, c *api.Client) {
-	two := func(script string) *api.Job {
-		j := job("paused", "service", script)
-		j.TaskGroups[0].Count = new(2)
-		return j
-	}
-	wantOutcome(t, verdict(t, c, register(t, c, two(serves)), watch.Options{}), watch.Successful)
-	next := two(serves + " 1")
-	next.TaskGroups[0].Update.MinHealthyTime = new(2 * time.Second)
+	wantOutcome(t, verdict(t, c, register(t, c, job("paused", "service", serves)), watch.Options{}), watch.Successful)
+	next := job("paused", "service", serves+" 1")
+	next.TaskGroups[0].Update.HealthCheck = new("manual")
 	second := register(t, c, next)
-	v := act(t, c, second, watch.Options{Timeout: 8 * time.Second}, "running", func(d *api.Deployment) error {
-		_, _, err := c.Deployments().Pause(d.ID, true, nil)
-		return err
-	})
-	wantOutcome(t, v, watch.Unknown, "is paused")
-	if _, _, err := c.Deployments().Pause(v.Deployment.ID, false, nil); err != nil {
+	d := deploymentOf(t, c, second)
+	if _, _, err := c.Deployments().Pause(d.ID, true, nil); err != nil {
 		t.Fatal(err)
 	}
-	wantOutcome(t, verdict(t, c, second, watch.Options{}), watch.Successful)
+	wantOutcome(t, verdict(t, c, second, watch.Options{Timeout: 5 * time.Second}), watch.Unknown, "is paused")
+	if _, _, err := c.Deployments().Pause(d.ID, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	wantOutcome(t, act(t, c, second, watch.Options{}, "is running", func(d *api.Deployment) error {
+		allocs, _, err := c.Deployments().Allocations(d.ID, nil)
+		if err == nil {
+			_, _, err = c.Deployments().SetAllocHealth(d.ID, []string{allocs[0].ID}, nil, nil)
+		}
+		return err
+	}), watch.Successful)
+}
+
+// deploymentOf waits for the deployment of a target.
+func deploymentOf(t *testing.T, c *api.Client, target watch.Target) *api.Deployment {
+	t.Helper()
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); <-time.After(50 * time.Millisecond) {
+		d, _, err := c.Jobs().LatestDeployment(target.JobID, nil)
+		if err == nil && d != nil && d.JobVersion == target.JobVersion {
+			return d
+		}
+	}
+	t.Fatal("there is no deployment")
+	return nil
 }
 
 // Whoever deploys what is being deployed already joins.
 func TestVerdictJoin(t *testing.T) { nomadtest.Each(t, verdictJoin) }
 
 func verdictJoin(t *testing.T, c *api.Client) {
-	j := job("joined", "service", "sleep 3; exit 5")
-	j.TaskGroups[0].Update.MinHealthyTime = new(8 * time.Second)
+	flag := filepath.Join(t.TempDir(), "enough")
+	j := slowly(job("joined", "service", "until test -e "+flag+"; do sleep 0.1; done; exit 5"))
 	register(t, c, j)
 	target, err := watch.Join(t.Context(), c, "", "", "joined")
 	if err != nil {
 		t.Fatal(err)
 	}
-	start := time.Now()
-	v := verdict(t, c, target, watch.Options{})
+	v := act(t, c, target, watch.Options{}, ": running", func(*api.Deployment) error { return os.WriteFile(flag, nil, 0o600) })
 	wantOutcome(t, v, watch.Failed, "unhealthy allocations")
-	if time.Since(start) < time.Second || len(v.Reasons) != 1 || *v.Reasons[0].ExitCode != 5 {
-		t.Errorf("it was not waited for: %+v", v)
+	if len(v.Reasons) != 1 || *v.Reasons[0].ExitCode != 5 {
+		t.Errorf("reasons: %+v", v.Reasons)
 	}
 }
 
