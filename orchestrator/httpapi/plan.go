@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"slices"
+
 	"github.com/hashicorp/nomad/api"
 
 	"ostro/orchestrator/decide"
@@ -66,7 +68,7 @@ func (s *server) plan(tx *state.Txn, req api.JobPlanRequest, reply *api.JobPlanR
 	changes := s.Planner.Evaluation(tx, eval)
 	reply.Annotations.DesiredTGUpdates = changes.Desired
 	reply.FailedTGAllocs = changes.Eval.FailedTGAllocs
-	reply.CreatedEvals = changes.Evals
+	reply.CreatedEvals = slices.DeleteFunc(changes.Evals, func(e *api.Evaluation) bool { return tx.Eval(nil, e.ID) != nil })
 	if reply.Diff != nil {
 		jobdiff.Annotate(reply.Diff, changes.Desired)
 	}

@@ -264,7 +264,7 @@ func lacking(m *api.AllocationMetric, group *api.TaskGroup) {
 		resources = map[string]*api.Resources{}
 	}
 	for _, task := range group.Tasks {
-		sum := api.Resources{CPU: new(0), MemoryMB: new(0)}
+		sum := noResources()
 		if had := resources[task.Name]; had != nil {
 			sum = *had
 		}
@@ -277,4 +277,11 @@ func lacking(m *api.AllocationMetric, group *api.TaskGroup) {
 		resources[task.Name] = &sum
 	}
 	m.ResourcesExhausted = resources
+}
+
+// noResources has every number, as they go over the wire.
+func noResources() api.Resources {
+	return api.Resources{
+		CPU: new(0), Cores: new(0), MemoryMB: new(0), MemoryMaxMB: new(0), DiskMB: new(0), IOPS: new(0), SecretsMB: new(0),
+	}
 }

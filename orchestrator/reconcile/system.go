@@ -199,10 +199,11 @@ func (g *systemGroup) placeMissing() bool {
 			g.unfit++
 			continue
 		}
-		g.desired(g.name).Place++
 		if !g.place(w) {
 			g.unfit++
+			continue
 		}
+		g.desired(g.name).Place++
 	}
 	return ok
 }
@@ -216,6 +217,8 @@ func (g *systemGroup) nowhere() {
 	}
 	_, metric := g.placer.choose(request{group: g.spec, job: g.in.Job})
 	if g.failed[g.name] == nil && metric.NodesFiltered > 0 {
+		// It tells about the nodes alone, not about the pool. (Nomad.)
+		metric.NodePool, metric.NodesInPool, metric.NodesAvailable = "", 0, nil
 		g.filteredOut[g.name] = metric
 	}
 }
@@ -239,14 +242,18 @@ func (g *systemGroup) exchange(canaries int) bool {
 		switch {
 		case g.placer.infeasible(g.in.Job, g.spec, node) != "":
 			g.stop(a, descUpdating)
-			g.desired(g.name).Stop++
+			g.desired(g.name).DestructiveUpdate++
 			g.dropped++
 			n++
 		case i >= n:
-			g.desired(g.name).Ignore++
+			// A plan tells about every node that is to change. (Nomad.)
+			g.desired(g.name).DestructiveUpdate++
 			left++
 		default:
 			g.desired(g.name).DestructiveUpdate++
+			if asCanary {
+				g.desired(g.name).Canary++
+			}
 			if !g.place(request{
 				group: g.spec, job: g.in.Job, name: a.Name, previous: a, stop: true, stopWhy: descUpdating, node: node, canary: asCanary,
 			}) {
