@@ -144,6 +144,8 @@ func (w *world) command(words []string) {
 		}
 	case "leave": // leave n1 deadline=1h ignore_system
 		w.leave(args)
+	case "plan": // plan
+		w.plan()
 	case "reconcile": // reconcile
 		w.reconcile()
 	case "show": // show
@@ -527,6 +529,21 @@ func (w *world) reconcile() {
 		}
 	}
 	w.t.Fatal("the decisions come to no end")
+}
+
+// plan tells what the next decision would be, and forgets it.
+func (w *world) plan() {
+	for _, eval := range w.evals {
+		if eval.Status != api.EvalStatusPending {
+			continue
+		}
+		in := w.input(eval)
+		in.NewID = func() string { return "planned" }
+		for name, d := range Compute(in).Desired {
+			w.say("plan %s: place %d stop %d ignore %d in place %d exchange %d canary %d migrate %d",
+				name, d.Place, d.Stop, d.Ignore, d.InPlaceUpdate, d.DestructiveUpdate, d.Canary, d.Migrate)
+		}
+	}
 }
 
 func (w *world) input(eval *api.Evaluation) Input {
