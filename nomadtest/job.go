@@ -22,7 +22,7 @@ const (
 func Job(id, kind, script string) *api.Job {
 	minHealthy := 500 * time.Millisecond
 	if !strings.HasPrefix(script, Serves) {
-		minHealthy = 25 * time.Second
+		minHealthy = 10 * time.Minute
 	}
 	j := &api.Job{
 		ID: &id, Name: new(id + "-name"), Type: &kind, Datacenters: []string{"*"},
@@ -30,7 +30,7 @@ func Job(id, kind, script string) *api.Job {
 			Name: new("web"),
 			Update: &api.UpdateStrategy{
 				MaxParallel: new(1), HealthCheck: new("task_states"), AutoRevert: new(true),
-				MinHealthyTime: &minHealthy, HealthyDeadline: new(time.Minute), ProgressDeadline: new(2 * time.Minute),
+				MinHealthyTime: &minHealthy, HealthyDeadline: new(minHealthy + time.Minute), ProgressDeadline: new(minHealthy + 2*time.Minute),
 			},
 			RestartPolicy:    &api.RestartPolicy{Attempts: new(0), Mode: new("fail"), Interval: new(time.Minute), Delay: new(time.Second)},
 			ReschedulePolicy: &api.ReschedulePolicy{Attempts: new(0), Unlimited: new(false), Interval: new(time.Minute), Delay: new(5 * time.Second), DelayFunction: new("constant"), MaxDelay: new(time.Minute)},

@@ -223,7 +223,7 @@ func TestVerdictTimeout(t *testing.T) { nomadtest.Each(t, verdictTimeout) }
 
 func verdictTimeout(t *testing.T, c *api.Client) {
 	v := verdict(t, c, register(t, c, slowly(job("slow", "service", serves))), watch.Options{Timeout: 2 * time.Second})
-	wantOutcome(t, v, watch.Unknown, "timed out")
+	wantOutcome(t, v, watch.Unknown, "the outcome is unknown")
 }
 
 func TestVerdictCanary(t *testing.T) { nomadtest.Each(t, verdictCanary) }
@@ -302,9 +302,9 @@ func verdictRevertFailsToo(t *testing.T, c *api.Client) {
 	if err := os.WriteFile(flag, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	j := job("twice", "service", "test -e "+flag+" || exit 9; "+serves)
-	j.TaskGroups[0].Update.MinHealthyTime = new(5 * time.Second)
-	wantOutcome(t, verdict(t, c, register(t, c, j), watch.Options{}), watch.Successful)
+	first := job("twice", "service", "test -e "+flag+" || exit 9; "+serves)
+	first.TaskGroups[0].Update.HealthCheck = new("manual")
+	wantOutcome(t, act(t, c, register(t, c, first), watch.Options{}, ": running", sayHealthy(c, true)), watch.Successful)
 	if err := os.Remove(flag); err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -77,8 +78,24 @@ func verdictGetsUp(t *testing.T, c *api.Client) {
 	second := fmt.Sprintf("echo x >> %s; test $(wc -l < %s) -ge 2 || exit 1; %s", again, again, serves)
 	moved := job("moved", "service", second)
 	moved.TaskGroups[0].ReschedulePolicy = &api.ReschedulePolicy{Attempts: new(3), Interval: new(time.Hour), Delay: new(5 * time.Second), DelayFunction: new("constant"), Unlimited: new(false)}
-	moved.TaskGroups[0].Update.MinHealthyTime = new(time.Second)
-	wantOutcome(t, verdict(t, c, register(t, c, moved), watch.Options{}), watch.Successful)
+	moved.TaskGroups[0].Update.HealthCheck = new("manual")
+	o := watch.Options{Timeout: 4 * time.Minute, Notify: func(e watch.Event) {
+		t.Logf("%s: %s", e.Kind, e.Text)
+		if tries, _ := os.ReadFile(again); string(tries) == "x\nx\n" && strings.HasSuffix(e.Text, ": running") {
+			d, _, err := c.Jobs().LatestDeployment("moved", nil)
+			if err == nil {
+				err = sayHealthy(c, true)(d)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	}}
+	v, err := watch.Run(t.Context(), c, register(t, c, moved), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantOutcome(t, v, watch.Successful)
 }
 
 // Each kind of failure has its own words on the last screen.
@@ -165,24 +182,29 @@ func verdictManualHealth(t *testing.T, c *api.Client) {
 		j.TaskGroups[0].Update.HealthCheck, j.TaskGroups[0].Update.AutoRevert = new("manual"), new(false)
 		return j
 	}
-	say := func(healthy bool) func(*api.Deployment) error {
-		return func(d *api.Deployment) error {
-			allocs, _, err := c.Deployments().Allocations(d.ID, nil)
-			if err != nil {
-				return err
-			}
-			var good, bad []string
-			for _, a := range allocs {
-				if healthy {
-					good = append(good, a.ID)
-				} else {
-					bad = append(bad, a.ID)
-				}
-			}
-			_, _, err = c.Deployments().SetAllocHealth(d.ID, good, bad, nil)
+	wantOutcome(t, act(t, c, register(t, c, manual(serves)), watch.Options{}, ": running", sayHealthy(c, true)), watch.Successful)
+	wantOutcome(t, act(t, c, register(t, c, manual(serves+" 1")), watch.Options{}, ": running", sayHealthy(c, false)), watch.Failed, "unhealthy allocations")
+}
+
+// sayHealthy says of all live allocations of a deployment whether they are
+// healthy, as an operator may.
+func sayHealthy(c *api.Client, healthy bool) func(*api.Deployment) error {
+	return func(d *api.Deployment) error {
+		allocs, _, err := c.Deployments().Allocations(d.ID, nil)
+		if err != nil {
 			return err
 		}
+		var good, bad []string
+		for _, a := range allocs {
+			switch {
+			case a.ClientStatus == api.AllocClientStatusFailed:
+			case healthy:
+				good = append(good, a.ID)
+			default:
+				bad = append(bad, a.ID)
+			}
+		}
+		_, _, err = c.Deployments().SetAllocHealth(d.ID, good, bad, nil)
+		return err
 	}
-	wantOutcome(t, act(t, c, register(t, c, manual(serves)), watch.Options{}, ": running", say(true)), watch.Successful)
-	wantOutcome(t, act(t, c, register(t, c, manual(serves+" 1")), watch.Options{}, ": running", say(false)), watch.Failed, "unhealthy allocations")
 }

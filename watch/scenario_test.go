@@ -1,6 +1,8 @@
 package watch_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -79,17 +81,19 @@ func verdictPaused(t *testing.T, c *api.Client) {
 	if _, _, err := c.Deployments().Pause(d.ID, true, nil); err != nil {
 		t.Fatal(err)
 	}
-	wantOutcome(t, verdict(t, c, second, watch.Options{Timeout: 5 * time.Second}), watch.Unknown, "is paused")
+	ctx, cancel := context.WithCancel(t.Context())
+	v, err := watch.Run(ctx, c, second, watch.Options{Notify: func(e watch.Event) {
+		if strings.Contains(e.Text, "paused") {
+			cancel()
+		}
+	}})
+	if !errors.Is(err, context.Canceled) || v.Outcome != watch.Unknown || v.Deployment == nil || v.Deployment.Status != "paused" {
+		t.Fatalf("a paused deployment is %s: %s, %v", v.Outcome, v.Summary, err)
+	}
 	if _, _, err := c.Deployments().Pause(d.ID, false, nil); err != nil {
 		t.Fatal(err)
 	}
-	wantOutcome(t, act(t, c, second, watch.Options{}, "is running", func(d *api.Deployment) error {
-		allocs, _, err := c.Deployments().Allocations(d.ID, nil)
-		if err == nil {
-			_, _, err = c.Deployments().SetAllocHealth(d.ID, []string{allocs[0].ID}, nil, nil)
-		}
-		return err
-	}), watch.Successful)
+	wantOutcome(t, act(t, c, second, watch.Options{}, "is running", sayHealthy(c, true)), watch.Successful)
 }
 
 // deploymentOf waits for the deployment of a target.
