@@ -21,7 +21,7 @@ import (
 )
 
 // connectTime is how long a new supervisor may take until it answers.
-const connectTime = 15 * time.Second
+const connectTime = time.Minute
 
 // RawExec is the driver of plain commands. It talks to the supervising process of its folder, and starts it again when
 // it has gone.
