@@ -36,7 +36,7 @@ var packages = map[string]string{
 	"orchestrator/decide":    "orchestrator/state orchestrator/reconcile",
 	"orchestrator/driver":    "",
 	"orchestrator/events":    "orchestrator/state",
-	"orchestrator/httpapi":   "orchestrator/state orchestrator/events orchestrator/monitor orchestrator/telemetry orchestrator/reconcile orchestrator/decide orchestrator/runner orchestrator/jobdiff jobspec",
+	"orchestrator/httpapi":   "orchestrator/state orchestrator/events orchestrator/monitor orchestrator/telemetry orchestrator/reconcile orchestrator/decide orchestrator/runner orchestrator/jobdiff orchestrator/webui jobspec",
 	"orchestrator/jobdiff":   "",
 	"orchestrator/monitor":   "",
 	"orchestrator/reconcile": "",
@@ -45,6 +45,7 @@ var packages = map[string]string{
 	"orchestrator/state":     "",
 	"orchestrator/telemetry": "orchestrator/state",
 	"orchestrator/template":  "",
+	"orchestrator/webui":     "",
 
 	"orchestrator/agentconfig":      "",
 	"orchestrator/orchestratortest": "orchestrator orchestrator/*",

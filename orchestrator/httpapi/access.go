@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+
+	"ostro/orchestrator/webui"
 )
 
 // maxBody is the largest body of a request, in bytes.
@@ -19,11 +21,11 @@ func (s *server) guard(next http.Handler) http.Handler {
 		switch {
 		case !s.knownHost(r.Host):
 			refuse(w, "Host "+r.Host+" is not an address of this agent")
-		case foreignOrigin(r):
+		case foreignOrigin(r) && !opensPage(r):
 			refuse(w, "requests from other web pages are refused")
 		case writes(r.Method) && isForm(r.Header.Get("Content-Type")):
 			refuse(w, "form posts are refused: send Content-Type application/json")
-		case !s.ACL && s.Token != "" && !sameSecret(bearer(r), s.Token):
+		case !s.ACL && s.Token != "" && !isPage(r) && !sameSecret(bearer(r), s.Token):
 			refuse(w, "Permission denied")
 		case s.denied(r) != "":
 			refuse(w, s.denied(r))
@@ -92,6 +94,18 @@ func foreignOrigin(r *http.Request) bool {
 		}
 	}
 	return false
+}
+
+// isPage tells whether a request is for a file of the web page, which holds no
+// data and can do nothing by itself.
+func isPage(r *http.Request) bool {
+	return !writes(r.Method) && (r.URL.Path == "/" || strings.HasPrefix(r.URL.Path, webui.Root))
+}
+
+// opensPage tells whether somebody follows a link from afar to the web page, in a
+// window of its own: the page forbids to be framed.
+func opensPage(r *http.Request) bool {
+	return isPage(r) && r.Header.Get("Origin") == "" && r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
 }
 
 func writes(method string) bool {

@@ -50,6 +50,34 @@ func TestAccess(t *testing.T) {
 	}
 }
 
+// TestPageIsForEverybodyHere holds that the files of the web page need no token,
+// may be linked to, and are given neither to other names nor into frames.
+func TestPageIsForEverybodyHere(t *testing.T) {
+	client, _ := newAgent(t, func(c *Config) { c.Token, c.ACL = "sesame", true })
+	link := map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+	frame := map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
+	for _, c := range []struct {
+		name, method, path string
+		header             map[string]string
+		status             int
+	}{
+		{"the page", "GET", "/ui/jobs/web@team", nil, 200},
+		{"its files", "GET", "/ui/static/main.js", map[string]string{"Sec-Fetch-Site": "same-origin"}, 200},
+		{"the way there", "GET", "/", nil, 307},
+		{"a link from afar", "GET", "/ui/jobs", link, 200},
+		{"a frame of somebody else", "GET", "/ui/jobs", frame, 403},
+		{"a link from afar to the API", "GET", "/v1/jobs", link, 403},
+		{"a script of somebody else", "GET", "/ui/static/main.js", map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "script"}, 403},
+		{"a rebound name", "GET", "/ui/jobs", map[string]string{"Host": "evil.example"}, 403},
+		{"a write", "POST", "/ui/jobs", nil, 405},
+		{"the API without a token", "GET", "/v1/jobs", nil, 403},
+	} {
+		if status, text, _ := do(t, client.Address(), c.method, c.path, "", c.header); status != c.status {
+			t.Errorf("%s: got %d %q, want %d", c.name, status, text, c.status)
+		}
+	}
+}
+
 func TestListeningEverywhere(t *testing.T) {
 	s := &server{Config: Config{Address: "0.0.0.0:4646"}}
 	for host, want := range map[string]bool{"192.0.2.1:4646": true, "localhost": true, "evil.example": false} {

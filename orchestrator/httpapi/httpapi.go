@@ -12,6 +12,7 @@ import (
 	"ostro/orchestrator/runner"
 	"ostro/orchestrator/state"
 	"ostro/orchestrator/telemetry"
+	"ostro/orchestrator/webui"
 )
 
 // Config is what the API answers from.
@@ -61,6 +62,8 @@ func New(c Config) http.Handler {
 	s := &server{Config: c, id: c.Clock.NewID(), began: c.Clock.Now()}
 	mux := s.mux(s.routes(), s.tableRoutes(), s.aclRoutes(), s.operatorRoutes(), unsupportedRoutes())
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) })
+	mux.Handle("/{$}", webui.Handler())
+	mux.Handle(webui.Root, webui.Handler())
 	pools := s.mux(s.poolRoutes())
 	return s.guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// One mux cannot tell /v1/node/pool/ID from /v1/node/ID/drain.
