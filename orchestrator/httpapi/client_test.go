@@ -74,7 +74,7 @@ func running(t *testing.T) (*api.Client, *api.Allocation) {
 	node.Sync([]*api.Allocation{alloc})
 	select {
 	case <-started:
-	case <-time.After(10 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("the task does not start")
 	}
 	return client, alloc
@@ -83,7 +83,7 @@ func running(t *testing.T) (*api.Client, *api.Allocation) {
 // readUntil reads frames until they hold a text.
 func readUntil(t *testing.T, frames <-chan *api.StreamFrame, errs <-chan error, want string) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	got := ""
 	for !strings.Contains(got, want) {
 		select {
