@@ -427,4 +427,46 @@ var deployments = []scenario{
 			tasks: task("before", "", "", "kill_timeout = \"2s\"\nlifecycle { hook = \"prestart\" }", "")})
 		s.untilDeployment("failed")
 	}},
+	{name: "canary-fails-and-is-reverted", run: func(s *session) {
+		s.deploy(spec{count: 2, update: "canary = 1\nauto_revert = true"})
+		s.register(spec{count: 2, update: "canary = 1\nauto_revert = true\n" + late, script: "exit 3"})
+		s.until("it is reverted", func() bool { return s.version() == 2 })
+		s.untilDeployment("successful")
+	}},
+	{name: "canary-fails", run: func(s *session) {
+		s.deploy(spec{count: 2, update: `canary = 1`})
+		s.register(spec{count: 2, update: "canary = 1\n" + late, script: "exit 3"})
+		s.untilDeployment("failed")
+	}},
+	{name: "group-without-deployment", full: true, run: func(s *session) {
+		before, after := spec{}, spec{script: "exec sleep 1001"}
+		before.more, after.more = undeployed(spec{}).another("h"), undeployed(spec{script: "exec sleep 1001"}).another("h")
+		s.deploy(before)
+		s.deploy(after)
+	}},
+	{name: "unhealthy-and-replaced", full: true, run: func(s *session) {
+		spoilt := filepath.Join(s.TempDir(), "spoilt")
+		s.register(spec{update: late, reschedule: "attempts = 1\ninterval = \"1h\"\ndelay = \"5s\"\nunlimited = false",
+			script: "[ -e " + spoilt + " ] && exec sleep 1000; touch " + spoilt + "; exit 3"})
+		s.untilDeployment("successful")
+	}},
+	{name: "more-canaries-than-count", full: true, run: func(s *session) {
+		s.deploy(spec{count: 1, update: `canary = 2`})
+		s.register(spec{count: 1, update: `canary = 2`, script: "exec sleep 1001"})
+		s.untilHealthy("g", 2)
+		s.look()
+		s.promote()
+		s.untilDeployment("successful")
+	}},
+	{name: "no-place-and-stopped", full: true, run: func(s *session) {
+		s.register(spec{group: nowhere})
+		s.untilBlocked()
+		s.stop(false)
+		s.untilJob("dead")
+	}},
+	{name: "no-place-and-mended", run: func(s *session) {
+		s.register(spec{group: nowhere})
+		s.untilBlocked()
+		s.deploy(spec{})
+	}},
 }

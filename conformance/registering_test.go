@@ -189,4 +189,13 @@ var registering = []scenario{
 		s.untilAllocs(1, "failed")
 		s.evaluate(true)
 	}},
+	{name: "evaluation-priority", run: func(s *session) {
+		s.registerJob(s.parse(spec{}.hcl(s.job)), &api.RegisterOptions{EvalPriority: 90})
+		s.untilDeployment("successful")
+		evals, _, err := s.client.Jobs().Evaluations(s.job, nil)
+		s.check(err)
+		for _, e := range evals {
+			s.say("evaluation for %s: priority %d", e.TriggeredBy, e.Priority)
+		}
+	}},
 }

@@ -3,6 +3,7 @@ package conformance
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/nomad/api"
@@ -249,4 +250,73 @@ func (s *session) listener() string {
 	self, err := os.Executable()
 	s.check(err)
 	return "exec " + self + " " + listenWord
+}
+
+// alloc is the newest allocation of a name.
+func (s *session) alloc(name string) *api.Allocation {
+	s.Helper()
+	var newest *api.AllocationListStub
+	for _, stub := range s.stubs(s.job) {
+		if stub.Name == s.job+"."+name && (newest == nil || stub.CreateIndex > newest.CreateIndex) {
+			newest = stub
+		}
+	}
+	if newest == nil {
+		s.Fatalf("there is no %s", name)
+	}
+	alloc, _, err := s.client.Allocations().Info(newest.ID, nil)
+	s.check(err)
+	return alloc
+}
+
+// untilTask waits until a task of the newest allocations is as it should be.
+func (s *session) untilTask(task, what string, ok func(*api.TaskState) bool) {
+	s.Helper()
+	s.until(what, func() bool {
+		return slices.ContainsFunc(s.stubs(s.job), func(stub *api.AllocationListStub) bool {
+			state := stub.TaskStates[task]
+			return state != nil && ok(state)
+		})
+	})
+}
+
+// untilRestarts waits until a task runs again.
+func (s *session) untilRestarts(task string, n uint64) {
+	s.Helper()
+	s.untilTask(task, fmt.Sprintf("%s has restarted %d times", task, n), func(state *api.TaskState) bool {
+		return state.Restarts == n && state.State == "running"
+	})
+}
+
+// untilEvent waits until a task has an event whose message contains a text.
+func (s *session) untilEvent(task, text string) {
+	s.Helper()
+	s.untilTask(task, "an event says "+text, func(state *api.TaskState) bool {
+		return slices.ContainsFunc(state.Events, func(e *api.TaskEvent) bool { return strings.Contains(e.DisplayMessage, text) })
+	})
+}
+
+// untilWaiting waits until an allocation is to be rescheduled later.
+func (s *session) untilWaiting() {
+	s.Helper()
+	s.until("an allocation waits to be rescheduled", func() bool {
+		return slices.ContainsFunc(s.stubs(s.job), func(stub *api.AllocationListStub) bool { return stub.FollowupEvalID != "" })
+	})
+}
+
+// untilReplaced waits until the only allocation has ended and another runs.
+func (s *session) untilReplaced() {
+	s.Helper()
+	s.until("it is replaced", func() bool {
+		return s.ended("g[0]") && len(s.stubs(s.job)) == 2 && len(s.allocs("running")) == 1
+	})
+}
+
+// untilFile waits until the allocation g[0] has a file.
+func (s *session) untilFile(path string) {
+	s.Helper()
+	s.until("there is "+path, func() bool {
+		_, _, err := s.client.AllocFS().Stat(s.alloc("g[0]"), path, nil)
+		return err == nil
+	})
 }

@@ -59,6 +59,7 @@ var inPlace = []change{
 		provider = "nomad"
 		tags     = ["a"]
 	}`}},
+	{name: "change-max-client-disconnect", after: spec{group: `prevent_reschedule_on_lost = true`}},
 }
 
 var destructive = []change{

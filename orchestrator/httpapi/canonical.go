@@ -34,6 +34,9 @@ func (s *server) canonicalize(r *request, job *api.Job) error {
 		}
 	}
 	job.Canonicalize()
+	if *job.Priority == 0 {
+		job.Priority = new(api.JobDefaultPriority)
+	}
 	job.SubmitTime = new(s.Clock.Now().UnixNano())
 	job.Status, job.StatusDescription, job.Stable = new(""), new(""), new(false)
 	job.VersionTag, job.NomadTokenID = nil, new("")

@@ -91,27 +91,6 @@ func validateRestart(r *api.RestartPolicy) error {
 	return p.err()
 }
 
-func validateReschedule(r *api.ReschedulePolicy) error {
-	attempts, unlimited, interval, delay := *r.Attempts, *r.Unlimited, *r.Interval, *r.Delay
-	if attempts == 0 && !unlimited {
-		return nil
-	}
-	p := &problems{}
-	p.refuse(attempts > 0 && interval <= 0, "Interval must be a non zero value if Attempts > 0")
-	p.refuse(attempts > 0 && unlimited, "Reschedule Policy with Attempts = %v, Interval = %v, and Unlimited = %v is ambiguous",
-		attempts, interval, unlimited)
-	p.refuse(attempts > 0 && unlimited, "If Attempts >0, Unlimited cannot also be set to true")
-	p.refuse(delay < minRescheduleDelay, "Delay cannot be less than %v (got %v)", minRescheduleDelay, delay)
-	functions := []string{"constant", "exponential", "fibonacci"}
-	p.refuse(!slices.Contains(functions, *r.DelayFunction), "Invalid delay function %q, must be one of %q", *r.DelayFunction, functions)
-	if *r.DelayFunction != "constant" {
-		p.refuse(*r.MaxDelay < minRescheduleDelay, "Max Delay cannot be less than %v (got %v)", minRescheduleDelay, delay)
-		p.refuse(*r.MaxDelay < delay, "Max Delay cannot be less than Delay %v (got %v)", delay, *r.MaxDelay)
-	}
-	p.refuse(!unlimited && interval < minRescheduleInterval, "Interval cannot be less than %v (got %v)", minRescheduleInterval, interval)
-	return p.err()
-}
-
 func validateUpdate(u *api.UpdateStrategy) error {
 	p := &problems{}
 	p.refuse(!slices.Contains([]string{"checks", "task_states", "manual"}, *u.HealthCheck), "Invalid health check given: %q", *u.HealthCheck)

@@ -61,12 +61,12 @@ func (g *systemGroup) compute() bool {
 	}
 	canaries := g.canariesWanted()
 	g.updateInPlace()
-	placed := g.placeMissing()
+	g.placeMissing()
 	exchanged := g.exchange(canaries)
 	g.settleTotals()
 	g.nowhere()
 	g.desired(g.name).Ignore += uint64(len(g.same) + len(g.away) + len(g.settled))
-	return placed && exchanged && len(g.missing) == g.unfit && len(g.inPlace) == 0
+	return exchanged && len(g.missing) == g.unfit && len(g.inPlace) == 0
 }
 
 // leave ends allocations on a node that is no more.
@@ -97,7 +97,7 @@ func (g *systemGroup) sortNode(node *api.Node) {
 	default:
 		g.missing = append(g.missing, request{
 			group: g.spec, job: g.in.Job, name: allocName(*g.in.Job.ID, g.name, 0), previous: last, node: node,
-			canary: g.replacesCanary(last),
+			canary: g.replacesCanary(last), stop: g.rerun(last), stopWhy: descUpdating,
 		})
 	}
 }
@@ -140,18 +140,16 @@ func (g *systemGroup) sortLive(node *api.Node, a *api.Allocation) {
 	}
 }
 
-// over tells whether the last, ended allocation of a node settles the matter:
-// a sysbatch task that ran this version, however it ended, and one that failed
-// before it was ever healthy: about that its deployment decides.
+// rerun tells whether a sysbatch task runs again because there is a newer version. (Nomad: that is an update of the
+// allocation, though it has ended.)
+func (g *systemGroup) rerun(last *api.Allocation) bool {
+	return last != nil && *g.in.Job.Type == api.JobTypeSysbatch
+}
+
+// over tells whether the last, ended allocation of a node settles the matter: a sysbatch task that ran this version,
+// however it ended.
 func (g *systemGroup) over(last *api.Allocation) bool {
-	if !sameVersion(last, g.in.Job) {
-		return false
-	}
-	if *g.in.Job.Type == api.JobTypeSysbatch {
-		return true
-	}
-	return last.DesiredStatus == api.AllocDesiredStatusRun && g.deployment != nil && last.DeploymentID == g.deployment.ID &&
-		last.ClientStatus == api.AllocClientStatusFailed && unhealthy(last)
+	return sameVersion(last, g.in.Job) && *g.in.Job.Type == api.JobTypeSysbatch
 }
 
 // startDeployment makes the group part of a deployment when this version is
@@ -171,7 +169,11 @@ func (g *systemGroup) startDeployment() {
 	if ran && updates == 0 || total == 0 && len(g.placer.poolOf(g.in.Job).nodes) == 0 {
 		return
 	}
-	g.joinDeployment(g.name, newGroupDeployment(u, total, 0))
+	state := newGroupDeployment(u, total, 0)
+	if state.ProgressDeadline > 0 {
+		state.RequireProgressBy = g.in.Now.Add(state.ProgressDeadline) // also where nothing is placed (Nomad)
+	}
+	g.joinDeployment(g.name, state)
 }
 
 func (g *systemGroup) updateInPlace() {
@@ -187,14 +189,8 @@ func (g *systemGroup) updateInPlace() {
 
 // placeMissing starts the group on nodes that do not run it. That one of them
 // is not right for it is no failure, unless none is. (Nomad: C9.)
-func (g *systemGroup) placeMissing() bool {
-	ok := true
+func (g *systemGroup) placeMissing() {
 	for _, w := range g.missing {
-		lost := w.previous != nil && w.previous.ClientStatus == api.AllocClientStatusLost
-		if (g.paused() || g.deploymentFailed()) && !lost {
-			ok = false
-			continue
-		}
 		if why := g.placer.infeasible(w.job, w.group, w.node); why != "" {
 			g.unfit++
 			continue
@@ -205,7 +201,6 @@ func (g *systemGroup) placeMissing() bool {
 		}
 		g.desired(g.name).Place++
 	}
-	return ok
 }
 
 // nowhere notes why no node takes the group, if none does. (Nomad: a system job that matches
@@ -223,6 +218,11 @@ func (g *systemGroup) nowhere() {
 	}
 }
 
+// unsettled are the allocations that hold up others: those that live, and those that were never healthy.
+func (g *systemGroup) unsettled() []*api.Allocation {
+	return slices.DeleteFunc(slices.Clone(g.all), func(a *api.Allocation) bool { return Terminal(a) && !unhealthy(a) })
+}
+
 // exchange replaces old allocations: as canaries while those are wanted, then
 // as many nodes at a time as the update strategy lets it. Where the new version
 // does not fit the old one ends. It tells whether none is left.
@@ -234,7 +234,7 @@ func (g *systemGroup) exchange(canaries int) bool {
 	case asCanary:
 		n = min(len(g.destructive), canaries)
 	default:
-		n = min(len(g.destructive), g.limit(strategy(g.in.Job, g.spec), slices.Concat(g.same, g.settled, g.destructive), false))
+		n = min(len(g.destructive), g.limit(strategy(g.in.Job, g.spec), g.unsettled(), false))
 	}
 	left := 0
 	for i, a := range g.destructive {

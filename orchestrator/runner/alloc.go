@@ -296,9 +296,9 @@ func (a *alloc) decide(ctx context.Context) (time.Duration, bool) {
 	case reason == siblingFailed:
 		a.beginKill(ctx, func() *api.TaskEvent { return eventSiblingFailed(culprit) })
 	case reason == leaderDead:
-		a.beginKill(ctx, func() *api.TaskEvent { return eventLeaderDead() })
+		a.beginKill(ctx, eventLeaderDead)
 	case reason == mainsDead:
-		a.beginKill(ctx, func() *api.TaskEvent { return newEvent("Main Tasks Dead", "Main tasks in the group died") })
+		a.beginKill(ctx, eventMainsDead)
 	}
 	return wait, ended
 }

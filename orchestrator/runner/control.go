@@ -21,7 +21,7 @@ func (r *Runner) Restart(ctx context.Context, allocID, task string, all bool) er
 	if err != nil {
 		return err
 	}
-	if a.stopWanted() || isClosed(a.ended) {
+	if a.stopWanted() || task == "" && isClosed(a.ended) {
 		return refusal("restart of an alloc that should not run")
 	}
 	if task != "" {

@@ -51,10 +51,11 @@ func (a *alloc) killTasks(ctx context.Context, why func() *api.TaskEvent) {
 	}
 	for i, wave := range waves {
 		for _, t := range wave {
-			if i > 0 && why == nil && len(waves[0]) > 0 {
-				a.eventIfAlive(t, eventLeaderDead())
-			}
 			_, timeout := t.killConfig()
+			if bereft := bereftBy(waves[:i]); why == nil && bereft != nil {
+				a.eventIfAlive(t, bereft)
+				a.eventIfAlive(t, eventKilling(timeout)) // once for that, and once for the stop (Nomad)
+			}
 			a.eventIfAlive(t, eventKilling(timeout))
 			t.end()
 		}
@@ -66,6 +67,17 @@ func (a *alloc) killTasks(ctx context.Context, why func() *api.TaskEvent) {
 			}
 		}
 	}
+}
+
+// bereftBy tells what the end of the earlier waves is to a task of the next: of the leader, or of all but the sidecars.
+func bereftBy(waves [][]*task) *api.TaskEvent {
+	switch {
+	case len(waves) > 0 && len(waves[0]) > 0:
+		return eventLeaderDead()
+	case len(waves) > 1 && len(waves[1]) > 0:
+		return eventMainsDead()
+	}
+	return nil
 }
 
 // hideServices takes what is about to end out of the catalogues, and returns when nobody can find it there any more.

@@ -143,6 +143,10 @@ func eventSkippingShutdownDelay(delay time.Duration) *api.TaskEvent {
 	return newEvent("Skipping shutdown delay", fmt.Sprintf("Skipping shutdown_delay of %s before killing the task.", delay))
 }
 
+func eventMainsDead() *api.TaskEvent {
+	return newEvent("Main Tasks Dead", "Main tasks in the group died")
+}
+
 func eventLeaderDead() *api.TaskEvent {
 	return newEvent(api.TaskLeaderDead, "Leader Task in Group dead")
 }
