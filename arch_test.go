@@ -21,12 +21,15 @@ var packages = map[string]string{
 	"bench":       "",
 	"config":      "",
 	"conformance": "",
-	"deploy":      "",
-	"jobspec":     "",
-	"redact":      "",
-	"render":      "",
-	"tunnel":      "",
-	"watch":       "",
+
+	"conformance/cmdline": "",
+
+	"deploy":  "",
+	"jobspec": "",
+	"redact":  "",
+	"render":  "",
+	"tunnel":  "",
+	"watch":   "",
 
 	"nomadtest": "orchestrator orchestrator/orchestratortest",
 

@@ -62,6 +62,7 @@ func running(t *testing.T) (*api.Client, *api.Allocation) {
 	job.TaskGroups[0].Tasks[0].Config = map[string]any{
 		"command": "/bin/sh", "args": []any{"-c", "trap 'echo hup' HUP; echo out; echo err >&2; while :; do sleep 0.05; done"},
 	}
+	job.TaskGroups[0].Tasks[0].Actions = []*api.Action{{Name: "greet", Command: "/bin/sh", Args: []string{"-c", "echo hello; exit 4"}}}
 	register(t, client, job)
 	alloc := &api.Allocation{
 		ID: alloc1, Namespace: "default", JobID: "web", TaskGroup: "g", Name: "web.g[0]", NodeID: node1,
@@ -196,5 +197,21 @@ func TestRestartAndChecks(t *testing.T) {
 	}
 	if stats, err := client.Allocations().Stats(alloc, nil); err != nil || stats.ResourceUsage == nil {
 		t.Errorf("got %v, %v", stats, err)
+	}
+}
+
+// The folder of an allocation goes when it is asked for, but not while it is used.
+func TestCollectedOnRequest(t *testing.T) {
+	client, alloc := running(t)
+	err := client.Nodes().GcAlloc(alloc.ID, nil)
+	refused(t, err, 500, "No such allocation on client, or allocation not eligible for GC")
+	if err := client.Nodes().GC(node1, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := client.AllocFS().List(alloc, "/", nil); err != nil {
+		t.Errorf("what a running task uses is gone: %v", err)
+	}
+	if err := client.Nodes().GC("nope", nil); err == nil {
+		t.Error("the folders of a node that is not there are removed")
 	}
 }

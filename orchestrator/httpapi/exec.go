@@ -22,16 +22,44 @@ func (s *server) execAlloc(r *request) (any, error) {
 	if err := json.Unmarshal([]byte(r.query.Get("command")), &args); err != nil || len(args) == 0 {
 		return nil, badRequest("invalid command: %q", r.query.Get("command"))
 	}
+	return s.talk(r, r.id(), r.query.Get("task"), args)
+}
+
+// runAction runs an action that the job of an allocation names, in the same way. (Nomad: the texts.)
+func (s *server) runAction(r *request) (any, error) {
+	id, task, name := r.query.Get("allocID"), r.query.Get("task"), r.query.Get("action")
+	alloc := s.Store.Snapshot().Alloc(nil, id)
+	switch {
+	case alloc == nil:
+		return nil, fail(http.StatusNotFound, "Unknown allocation %q", id)
+	case task == "":
+		return nil, badRequest("must provide task name")
+	case alloc.JobID != r.id():
+		return nil, badRequest("job %s does not have allocation %s", r.id(), id)
+	}
+	found := lookupTask(alloc.Job.LookupTaskGroup(alloc.TaskGroup), task)
+	if found == nil {
+		return nil, badRequest("task %s not found in allocation %s", task, id)
+	}
+	for _, a := range found.Actions {
+		if a.Name == name {
+			return s.talk(r, id, task, append([]string{a.Command}, a.Args...))
+		}
+	}
+	return nil, badRequest("action %s not found in task %s", name, task)
+}
+
+// talk opens the websocket to a program that is run in a task.
+func (s *server) talk(r *request, alloc, task string, args []string) (any, error) {
 	tty, err := r.flag("tty")
 	if err != nil {
 		return nil, badRequest("tty value is not a boolean: %v", err)
 	}
-	node, err := s.allocRunner(r.id())
+	node, err := s.allocRunner(alloc)
 	if err != nil {
 		return nil, err
 	}
-	task := r.query.Get("task")
-	if err := node.CanTalk(r.id(), task); err != nil {
+	if err := node.CanTalk(alloc, task); err != nil {
 		return nil, clientError(err)
 	}
 	return stream(func(w http.ResponseWriter) error {
@@ -42,7 +70,7 @@ func (s *server) execAlloc(r *request) (any, error) {
 		}
 		defer conn.Close()
 		c := &conversation{conn: conn, session: runner.Session{Args: args, TTY: tty}}
-		c.run(r.Context(), node, r.id(), task)
+		c.run(r.Context(), node, alloc, task)
 		return nil
 	}), nil
 }

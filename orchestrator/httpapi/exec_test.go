@@ -40,6 +40,28 @@ func TestExec(t *testing.T) {
 	}
 }
 
+func TestAction(t *testing.T) {
+	client, alloc := running(t)
+	act := func(job, task, action string) (int, string, error) {
+		var out bytes.Buffer
+		code, err := client.Jobs().ActionExec(t.Context(), alloc, job, task, false, nil, action, strings.NewReader(""), &out, io.Discard, nil, nil)
+		return code, out.String(), err
+	}
+	if code, out, err := act("web", "t", "greet"); err != nil || code != 4 || out != "hello\n" {
+		t.Errorf("code %d, out %q: %v", code, out, err)
+	}
+	for why, args := range map[string][3]string{
+		"action nope not found in task t":                {"web", "t", "nope"},
+		"task nope not found in allocation " + alloc.ID:  {"web", "nope", "greet"},
+		"job other does not have allocation " + alloc.ID: {"other", "t", "greet"},
+		"must provide task name":                         {"web", "", "greet"},
+	} {
+		if _, _, err := act(args[0], args[1], args[2]); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%v: got %v, want %q", args, err, why)
+		}
+	}
+}
+
 // A program ends with whoever talks to it.
 func TestExecHangUp(t *testing.T) {
 	client, alloc := running(t)

@@ -60,7 +60,7 @@ func New(c Config) http.Handler {
 		c.Name = hostName()
 	}
 	s := &server{Config: c, id: c.Clock.NewID(), began: c.Clock.Now()}
-	mux := s.mux(s.routes(), s.tableRoutes(), s.aclRoutes(), s.operatorRoutes(), unsupportedRoutes())
+	mux := s.mux(s.routes(), s.tableRoutes(), s.aclRoutes(), s.operatorRoutes(), s.unsupportedRoutes())
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) })
 	mux.Handle("/{$}", webui.Handler())
 	mux.Handle(webui.Root, webui.Handler())

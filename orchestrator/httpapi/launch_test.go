@@ -147,6 +147,9 @@ func TestForcedLaunch(t *testing.T) {
 	if err != nil || plan.NextPeriodicLaunch.Unix() != 1704067200 {
 		t.Errorf("the plan says %+v, %v", plan, err)
 	}
+	if desired := plan.Annotations.DesiredTGUpdates["g"]; desired == nil || desired.Place != 1 {
+		t.Errorf("a launch would do %+v", plan.Annotations.DesiredTGUpdates)
+	}
 	job.Periodic.TimeZone = new("Asia/Tokyo")
 	plan, _, err = client.Jobs().Plan(job, false, nil)
 	if err != nil || plan.NextPeriodicLaunch.Unix() != 1704067200-9*3600 {

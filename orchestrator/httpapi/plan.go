@@ -59,9 +59,13 @@ func (s *server) plan(tx *state.Txn, req api.JobPlanRequest, reply *api.JobPlanR
 		}
 		reply.Diff = diff
 	}
-	_, eval, err := s.putJob(tx, api.JobRegisterRequest{Job: req.Job})
-	if err != nil || eval == nil {
+	job, eval, err := s.putJob(tx, api.JobRegisterRequest{Job: req.Job})
+	if err != nil {
 		return err
+	}
+	if eval == nil {
+		// Of a job that is launched, the plan tells what a launch would do. (Nomad.)
+		eval = s.newEval(tx, *job.Namespace, *job.ID, triggerRegister)
 	}
 	eval.AnnotatePlan = true
 	tx.PutEval(eval)

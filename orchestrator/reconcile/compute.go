@@ -146,12 +146,16 @@ func (c *computation) finish() Changes {
 		}
 	}
 	eval.PlanAnnotations = &api.PlanAnnotations{DesiredTGUpdates: out.Desired}
-	if c.deployment != nil {
+	switch {
+	case c.deployment != nil:
 		eval.DeploymentID = c.deployment.ID
-		if c.deploymentChanged {
-			c.deployment.ModifyTime = c.in.Now.UnixNano()
-			out.Deployments = append(out.Deployments, c.deployment)
-		}
+	case c.in.Deployment != nil && eval.Type == api.JobTypeService:
+		// One that is over is named, too. (Nomad.)
+		eval.DeploymentID = c.in.Deployment.ID
+	}
+	if c.deploymentChanged {
+		c.deployment.ModifyTime = c.in.Now.UnixNano()
+		out.Deployments = append(out.Deployments, c.deployment)
 	}
 	out.Eval = &eval
 	c.block(&out)

@@ -45,6 +45,20 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
+// What leaves the only node ends, though nothing can take its place. (Nomad: S5.)
+func TestLeavingTheOnlyNode(t *testing.T) {
+	w := newWorld(t)
+	w.play("node n1\njob web count=1\nreconcile\nhealthy all\nreconcile\nleave n1 deadline=1h\nreconcile\n")
+	for _, a := range w.allocs {
+		if a.DesiredStatus != api.AllocDesiredStatusStop || a.DesiredDescription != descMigrating {
+			t.Errorf("%s is to %s: %q", a.Name, a.DesiredStatus, a.DesiredDescription)
+		}
+	}
+	if len(w.allocs) != 1 {
+		t.Errorf("there are %d allocations", len(w.allocs))
+	}
+}
+
 // world is a cluster without a clock, a network or a disk.
 type world struct {
 	t           rapid.TB

@@ -363,8 +363,9 @@ func (g *group) freshNames(n int) []string {
 }
 
 // moveAll moves allocations off nodes that are drained, and those that somebody
-// stopped. The work of a batch job is not begun anew for a drain; and one that
-// is to be rescheduled waits as a failed one does. (Nomad: S5.)
+// stopped; those for which there is no other place, too. The work of a batch
+// job is not begun anew for a drain; and one that is to be rescheduled waits as
+// a failed one does. (Nomad: S5.)
 func (g *group) moveAll() {
 	for _, a := range g.migrate {
 		g.desired(g.name).Migrate++
@@ -378,7 +379,9 @@ func (g *group) moveAll() {
 				g.change(a).FollowupEvalID = g.followUpEval(TriggerReschedule, at, descReschedulingFollowUp).ID
 			}
 		default:
-			g.place(g.replacement(a, descMigrating))
+			if !g.place(g.replacement(a, descMigrating)) {
+				g.stop(a, descMigrating)
+			}
 		}
 	}
 }

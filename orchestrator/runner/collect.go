@@ -3,6 +3,7 @@ package runner
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -33,19 +34,42 @@ func shortDisk(ctx context.Context, dir string) bool {
 // collect removes the folders of allocations that have ended, the oldest first: those beyond the number that is kept, and
 // when the disk is short all that are not quite new.
 func (r *Runner) collect(now time.Time, short bool) {
-	r.mu.Lock()
-	var ended []*alloc
-	for _, a := range r.allocs {
-		if a.collectable() {
-			ended = append(ended, a)
-		}
-	}
-	r.mu.Unlock()
+	ended := r.collectable()
 	slices.SortFunc(ended, func(a, b *alloc) int { return cmp.Compare(a.endedAt().UnixNano(), b.endedAt().UnixNano()) })
 	for i, a := range ended {
 		if len(ended)-i > keptFolders || short && now.Sub(a.endedAt()) > shortAge {
 			a.removeFolder()
 		}
+	}
+}
+
+// collectable are the allocations whose folders may go.
+func (r *Runner) collectable() (ended []*alloc) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, a := range r.allocs {
+		if a.collectable() {
+			ended = append(ended, a)
+		}
+	}
+	return ended
+}
+
+// Collect removes the folder of an allocation, which must have ended. (Nomad: the text.)
+func (r *Runner) Collect(allocID string) error {
+	a, err := r.lookup(allocID)
+	if err != nil || !a.collectable() {
+		//lint:ignore ST1005 Nomad's words
+		return errors.New("No such allocation on client, or allocation not eligible for GC")
+	}
+	a.removeFolder()
+	return nil
+}
+
+// CollectAll removes the folders of all allocations that have ended.
+func (r *Runner) CollectAll() {
+	for _, a := range r.collectable() {
+		a.removeFolder()
 	}
 }
 

@@ -31,6 +31,9 @@ func (r *Runner) Usage(ctx context.Context, allocID string) (*api.AllocResourceU
 	now := time.Now()
 	sum := &api.AllocResourceUsage{ResourceUsage: noUsage(), Tasks: map[string]*api.TaskResourceUsage{}, Timestamp: now.UnixNano()}
 	for name, t := range a.tasks {
+		if t.alloc.state(t).State.State != stateRunning {
+			continue
+		}
 		used := t.usage(ctx, now)
 		sum.Tasks[name] = &api.TaskResourceUsage{ResourceUsage: used, Timestamp: now.UnixNano()}
 		sum.ResourceUsage.MemoryStats.RSS += used.MemoryStats.RSS
