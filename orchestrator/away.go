@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -135,7 +136,7 @@ func (o *Orchestrator) Reconnect(nodeID string) error {
 		}
 		changed := reconcile.NodeStatus(node, api.NodeStatusReady, o.planner.Now())
 		tx.PutNode(changed)
-		for key := range back {
+		for _, key := range slices.SortedFunc(maps.Keys(back), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
 			tx.PutEval(o.planner.NewEval(tx, key[0], key[1], decide.TriggerReconnect))
 		}
 		o.planner.NodeEvals(tx, changed, decide.TriggerNodeUpdate)
@@ -168,7 +169,7 @@ func (l *loop) hearAgain(tx *state.Txn, a *api.Allocation, held map[string]runne
 func (l *loop) lookAt(nodeID string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.dirty.nodes[nodeID] = true
+	l.dirty.node(nodeID)
 	select {
 	case l.wake <- struct{}{}:
 	default:

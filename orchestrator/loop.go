@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/go-memdb"
 	"github.com/hashicorp/nomad/api"
 
 	"ostro/orchestrator/decide"
@@ -59,33 +58,6 @@ type loopConfig struct {
 	telemetry *telemetry.Telemetry
 }
 
-// dirty is what changed since the loop last looked.
-type dirty struct {
-	evals, deployments, nodes map[string]bool
-	// periodic are jobs that time launches, or launched.
-	periodic map[jobName]bool
-	// drains are nodes whose drain may take its next step, purged those that
-	// somebody has removed.
-	drains, purged map[string]bool
-	// heartbeats are nodes that tell again that they are there.
-	heartbeats map[string]bool
-	// capacity says that something may have become free, and world that nodes
-	// have changed.
-	capacity, world bool
-}
-
-func newDirty() dirty {
-	return dirty{
-		evals: map[string]bool{}, deployments: map[string]bool{}, nodes: map[string]bool{}, periodic: map[jobName]bool{},
-		drains: map[string]bool{}, purged: map[string]bool{}, heartbeats: map[string]bool{},
-	}
-}
-
-func (t dirty) empty() bool {
-	return len(t.evals) == 0 && len(t.deployments) == 0 && len(t.nodes) == 0 && len(t.periodic) == 0 &&
-		len(t.drains) == 0 && len(t.purged) == 0 && len(t.heartbeats) == 0 && !t.capacity && !t.world
-}
-
 func newLoop(c loopConfig) *loop {
 	return &loop{
 		loopConfig: c, dirty: newDirty(), wake: make(chan struct{}, 1), timers: map[string]time.Time{},
@@ -105,7 +77,7 @@ func (l *loop) begin(ctx context.Context) {
 		l.dirty.deployments[d.ID] = true
 	}
 	for id := range l.runners {
-		l.dirty.nodes[id] = true
+		l.dirty.node(id)
 	}
 	for _, job := range snap.Jobs(nil, "*", "") {
 		l.notePeriodic(job)
@@ -125,74 +97,6 @@ func (l *loop) end() {
 		l.cancel()
 	}
 	l.running.Wait()
-}
-
-// committed notes what a write changed. It is called under the store's lock.
-func (l *loop) committed(_ uint64, changes state.Changes) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, change := range changes {
-		l.note(change)
-	}
-	if !l.dirty.empty() {
-		select {
-		case l.wake <- struct{}{}:
-		default:
-		}
-	}
-}
-
-func (l *loop) note(change memdb.Change) {
-	switch after := change.After.(type) {
-	case *api.Evaluation:
-		if after.Status == api.EvalStatusPending {
-			l.dirty.evals[after.ID] = true
-		}
-	case *api.Deployment:
-		if state.Active(after) {
-			l.dirty.deployments[after.ID] = true
-		}
-	case *api.Node:
-		l.dirty.world = true
-		l.noteNode(after)
-	case *api.Allocation:
-		maps.Copy(l.dirty.drains, l.draining)
-		before, _ := change.Before.(*api.Allocation)
-		if before == nil || before.AllocModifyIndex != after.AllocModifyIndex {
-			l.dirty.nodes[after.NodeID] = true
-		}
-		if before != nil && reconcile.Terminal(after) && !reconcile.Terminal(before) {
-			l.dirty.capacity = true
-		}
-	case *api.Job:
-		l.notePeriodic(after)
-	case nil:
-		switch gone := change.Before.(type) {
-		case *api.Allocation:
-			l.dirty.nodes[gone.NodeID] = true
-			l.dirty.capacity = l.dirty.capacity || !reconcile.Terminal(gone)
-		case *api.Job:
-			l.notePeriodic(gone)
-		case *api.Node:
-			l.dirty.purged[gone.ID] = true
-			delete(l.draining, gone.ID)
-		}
-	}
-}
-
-func (l *loop) notePeriodic(job *api.Job) {
-	if job.IsPeriodic() {
-		l.dirty.periodic[jobName{*job.Namespace, *job.ID}] = true
-	}
-}
-
-// noteNode follows which nodes are drained. The caller holds mu.
-func (l *loop) noteNode(node *api.Node) {
-	delete(l.draining, node.ID)
-	if node.DrainStrategy != nil {
-		l.draining[node.ID] = true
-		l.dirty.drains[node.ID] = true
-	}
 }
 
 func (l *loop) run() {
@@ -243,27 +147,49 @@ func (l *loop) pass() {
 		for _, eval := range l.pending(work.evals) {
 			l.evaluate(eval)
 		}
-		for id := range work.deployments {
+		for _, id := range slices.Sorted(maps.Keys(work.deployments)) {
 			l.progress(id)
 		}
-		for name := range work.periodic {
+		for _, name := range slices.SortedFunc(maps.Keys(work.periodic), jobName.compare) {
 			l.schedule(name)
 		}
-		for id := range work.drains {
+		for _, id := range slices.Sorted(maps.Keys(work.drains)) {
 			l.drain(id)
 		}
-		for id := range work.purged {
+		for _, id := range slices.Sorted(maps.Keys(work.purged)) {
 			l.timers[heartbeatTimer(id)] = time.Now().Add(l.heartbeat)
 		}
-		for id := range work.heartbeats {
+		for _, id := range slices.Sorted(maps.Keys(work.heartbeats)) {
 			l.beat(id)
 		}
-		for id := range work.nodes {
-			if r := l.runners[id]; r != nil && !l.away.is(id) {
-				r.Sync(l.store.Snapshot().AllocsByNode(nil, id))
-			}
+		for _, id := range slices.Sorted(maps.Keys(work.nodes)) {
+			l.tell(id, work.nodes[id])
 		}
 	}
+}
+
+// tell has a node of this process run the allocations that are named, as they are
+// now, or all of its where none is. One that is out of reach hears nothing.
+func (l *loop) tell(node string, named map[string]bool) {
+	r := l.runners[node]
+	if r == nil || l.away.is(node) {
+		return
+	}
+	snap := l.store.Snapshot()
+	if len(named) == 0 {
+		r.Sync(snap.AllocsByNode(nil, node))
+		return
+	}
+	var changed []*api.Allocation
+	var gone []string
+	for _, id := range slices.Sorted(maps.Keys(named)) {
+		if a := snap.Alloc(nil, id); a != nil {
+			changed = append(changed, a)
+		} else {
+			gone = append(gone, id)
+		}
+	}
+	r.Change(changed, gone)
 }
 
 // take gives what changed, and what has come due.
@@ -312,7 +238,7 @@ func (l *loop) pending(ids map[string]bool) []*api.Evaluation {
 // inOrder sorts evaluations by priority and age.
 func inOrder(evals []*api.Evaluation) []*api.Evaluation {
 	slices.SortFunc(evals, func(a, b *api.Evaluation) int {
-		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.CreateIndex, b.CreateIndex))
+		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.CreateIndex, b.CreateIndex), cmp.Compare(a.ID, b.ID))
 	})
 	return evals
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/google/uuid"
 	"github.com/hashicorp/nomad/api"
 
 	"ostro/orchestrator/decide"
@@ -69,7 +68,7 @@ func (o *Orchestrator) nodeName(i int) string {
 // kept of an earlier start.
 func (o *Orchestrator) describe(i int, before *api.Node) *api.Node {
 	node, now := *o.found, o.planner.Now()
-	node.ID, node.Name = uuid.NewString(), o.nodeName(i)
+	node.ID, node.Name = o.planner.NewID(), o.nodeName(i)
 	node.Attributes, node.NodeResources = maps.Clone(o.found.Attributes), new(*o.found.NodeResources)
 	sharePorts(node.NodeResources, i, o.conf.Nodes)
 	node.Datacenter, node.Meta = o.conf.Datacenter, maps.Clone(o.conf.Node.Meta)
@@ -99,7 +98,7 @@ func sharePorts(r *api.NodeResources, i, nodes int) {
 func (o *Orchestrator) startNode(ctx context.Context, node *api.Node, dir string) error {
 	r, err := runner.New(ctx, runner.Config{
 		Dir: dir, Node: node, Drivers: o.drivers, MaxKillTimeout: o.conf.Node.MaxKillTimeout,
-		Report: func(updates []runner.Update) { o.loop.report(node.ID, updates) }, Bucket: o.bucket, View: o.view, Consul: o.consul, Log: o.conf.Log.With("node", node.Name),
+		Report: func(updates []runner.Update) { o.report(node.ID, updates) }, Bucket: o.bucket, View: o.view, Consul: o.consul, Log: o.conf.Log.With("node", node.Name),
 	})
 	if err != nil {
 		return fmt.Errorf("start the node %s: %w", node.Name, err)

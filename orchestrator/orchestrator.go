@@ -81,6 +81,8 @@ type Orchestrator struct {
 	found   *api.Node
 	planner *decide.Planner
 	loop    *loop
+	// report takes what the runner of a node says.
+	report  func(nodeID string, updates []runner.Update)
 	events  events.Broker
 	monitor monitor.Hub
 	measure *telemetry.Telemetry
@@ -170,10 +172,7 @@ func (o *Orchestrator) openStores() error {
 	if o.measure, err = telemetry.New(o.conf.Telemetry); err != nil {
 		return err
 	}
-	o.planner = decide.NewPlanner(clock())
-	o.loop = newLoop(loopConfig{
-		log: o.conf.Log, telemetry: o.measure, Planner: o.planner, runners: o.runners, heartbeat: o.conf.Heartbeat, node: o.describeAgain,
-	})
+	o.wire(clock())
 	dir := filepath.Join(o.conf.DataDir, "server")
 	seal, err := loadSeal(dir)
 	if err != nil {
@@ -197,6 +196,15 @@ func (o *Orchestrator) openStores() error {
 		return fmt.Errorf("open the S3 store: %w", err)
 	}
 	return nil
+}
+
+// wire makes those who decide.
+func (o *Orchestrator) wire(clock decide.Clock) {
+	o.planner = decide.NewPlanner(clock)
+	o.loop = newLoop(loopConfig{
+		log: o.conf.Log, telemetry: o.measure, Planner: o.planner, runners: o.runners, heartbeat: o.conf.Heartbeat, node: o.describeAgain,
+	})
+	o.report = o.loop.report
 }
 
 // committed tells of a write those that follow every one.
@@ -224,7 +232,7 @@ func (o *Orchestrator) handler() http.Handler {
 		Store: o.store, Events: &o.events, Telemetry: o.measure, Monitor: &o.monitor,
 		Runner: func(nodeID string) *runner.Runner { return o.runners[nodeID] },
 		Name:   o.conf.Node.Name, Region: o.conf.Region, Datacenter: o.conf.Datacenter, Version: o.conf.Version, Address: o.addr,
-		Token: o.conf.Token, ACL: o.conf.ACL, Clock: clock(), Planner: o.planner, Log: o.conf.Log,
+		Token: o.conf.Token, ACL: o.conf.ACL, Clock: o.planner.Clock, Planner: o.planner, Log: o.conf.Log,
 	})
 }
 

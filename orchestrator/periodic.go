@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"cmp"
 	"time"
 
 	"ostro/orchestrator/decide"
@@ -9,6 +10,10 @@ import (
 
 // jobName names a job.
 type jobName struct{ namespace, id string }
+
+func (n jobName) compare(o jobName) int {
+	return cmp.Or(cmp.Compare(n.namespace, o.namespace), cmp.Compare(n.id, o.id))
+}
 
 // launch is when a periodic job is due, and when to look at it again: later
 // than that only after a write that failed.

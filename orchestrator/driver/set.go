@@ -35,6 +35,9 @@ func Open(ctx context.Context, dir string, argv []string) (*Set, error) {
 	return s, nil
 }
 
+// Pretended is a set of the mock driver alone: no process runs, and nothing outlives the agent.
+func Pretended() *Set { return &Set{drivers: map[string]Driver{"mock_driver": NewMock()}} }
+
 // Get is a driver by its name.
 func (s *Set) Get(name string) (Driver, bool) {
 	d, ok := s.drivers[name]
@@ -66,10 +69,20 @@ func (s *Set) Tasks(ctx context.Context, dir string) iter.Seq2[Found, error] {
 type Found struct{ ID, Driver string }
 
 // Close leaves all tasks running.
-func (s *Set) Close() error { return errors.Join(s.raw.Close(), s.closeDocker()) }
+func (s *Set) Close() error {
+	if s.raw == nil {
+		return nil
+	}
+	return errors.Join(s.raw.Close(), s.closeDocker())
+}
 
 // End ends what the drivers themselves need to run, once no task runs.
-func (s *Set) End(ctx context.Context) error { return errors.Join(s.raw.End(ctx), s.closeDocker()) }
+func (s *Set) End(ctx context.Context) error {
+	if s.raw == nil {
+		return nil
+	}
+	return errors.Join(s.raw.End(ctx), s.closeDocker())
+}
 
 func (s *Set) closeDocker() error {
 	if s.docker == nil {

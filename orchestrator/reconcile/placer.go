@@ -12,8 +12,14 @@ import (
 type candidate struct {
 	node      *api.Node
 	resources *api.AllocatedResources
-	scores    map[string]float64
+	scores    []score
 	score     float64
+}
+
+// score is one of the figures that a node is rated by.
+type score struct {
+	name  string
+	value float64
 }
 
 // placer knows what is free on each node, with what this decision has changed

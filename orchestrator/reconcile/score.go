@@ -26,7 +26,7 @@ func (p *placer) scorer(r request) func(*candidate) {
 	if everywhere(r.job) {
 		return func(c *candidate) {
 			c.score = binpack(c, p.on(c.node.ID))
-			c.scores = map[string]float64{scoreBinpack: c.score}
+			c.scores = append(c.scores, score{scoreBinpack, c.score})
 		}
 	}
 	penalties := penaltyNodes(r.previous)
@@ -34,11 +34,12 @@ func (p *placer) scorer(r request) func(*candidate) {
 	spreads := p.spreads(r)
 	return func(c *candidate) {
 		fit := binpack(c, p.on(c.node.ID))
-		c.scores = map[string]float64{scoreBinpack: fit, scoreSameJob: 0, scorePenalty: 0, scoreAffinity: 0}
+		c.scores = make([]score, 0, 5)
+		c.scores = append(c.scores, score{scoreBinpack, fit}, score{scoreSameJob, 0}, score{scorePenalty, 0}, score{scoreAffinity, 0})
 		sum, n := fit, 1.0
-		count := func(name string, score float64) {
-			c.scores[name] = score
-			sum, n = sum+score, n+1
+		count := func(name string, value float64) {
+			c.scores = append(c.scores, score{name, value})
+			sum, n = sum+value, n+1
 		}
 		if same := p.own[c.node.ID][*r.group.Name]; same > 0 {
 			count(scoreSameJob, -float64(same+1)/float64(max(*r.group.Count, 1)))
@@ -116,9 +117,19 @@ func scoreMeta(all []*candidate) []*api.NodeScoreMeta {
 	slices.SortStableFunc(all, func(a, b *candidate) int { return cmp.Compare(b.score, a.score) })
 	var meta []*api.NodeScoreMeta
 	for _, c := range all[:min(len(all), keptScores)] {
-		meta = append(meta, &api.NodeScoreMeta{NodeID: c.node.ID, Scores: c.scores, NormScore: c.score})
+		meta = append(meta, &api.NodeScoreMeta{NodeID: c.node.ID, Scores: byScore(c.scores), NormScore: c.score})
 	}
 	return meta
+}
+
+// byScore gives scores as they go over the wire; of two of a name the later one
+// counts.
+func byScore(scores []score) map[string]float64 {
+	named := make(map[string]float64, len(scores))
+	for _, s := range scores {
+		named[s.name] = s.value
+	}
+	return named
 }
 
 // everywhere tells whether a job runs on every node that fits.

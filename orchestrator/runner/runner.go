@@ -144,6 +144,34 @@ func (r *Runner) Sync(allocs []*api.Allocation) {
 	wanted := make(map[string]bool, len(allocs))
 	for _, a := range allocs {
 		wanted[a.ID] = true
+	}
+	var gone []string
+	for id := range r.allocs {
+		if !wanted[id] {
+			gone = append(gone, id)
+		}
+	}
+	r.take(allocs, gone)
+	if r.leftovers != nil {
+		strays := r.strays()
+		r.leftovers = nil
+		r.chores.Go(func() { r.removeStrays(strays, wanted) })
+	}
+}
+
+// Change does as Sync does, for some of the allocations: those that have changed or are new, and those that are gone. Its
+// cost does not grow with the others. Before the first Sync it does nothing.
+func (r *Runner) Change(changed []*api.Allocation, gone []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed && r.leftovers == nil {
+		r.take(changed, gone)
+	}
+}
+
+// take takes allocations in, and lets go of those that are gone. The caller holds mu.
+func (r *Runner) take(allocs []*api.Allocation, gone []string) {
+	for _, a := range allocs {
 		if have, ok := r.allocs[a.ID]; ok {
 			have.update(a)
 		}
@@ -156,16 +184,11 @@ func (r *Runner) Sync(allocs []*api.Allocation) {
 	for _, a := range allocs {
 		r.allocs[a.ID].begin(r.allocs[a.PreviousAllocation])
 	}
-	for id, have := range r.allocs {
-		if !wanted[id] {
+	for _, id := range gone {
+		if have := r.allocs[id]; have != nil {
 			delete(r.allocs, id)
 			r.chores.Go(have.destroy)
 		}
-	}
-	if r.leftovers != nil {
-		strays := r.strays()
-		r.leftovers = nil
-		r.chores.Go(func() { r.removeStrays(strays, wanted) })
 	}
 }
 
