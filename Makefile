@@ -1,4 +1,4 @@
-.PHONY: build test full check vulnerabilities
+.PHONY: build test full simulate check vulnerabilities
 
 # Without C there is no dynamic linking at start; without urfave's documentation
 # generator no Markdown parser makes its tables at start.
@@ -10,6 +10,10 @@ test:
 
 full:
 	OSTRO_TEST=full go test -race ./...
+
+# Hours of histories that nobody has tried; a failure tells how to see it again.
+simulate:
+	go test ./orchestrator -run 'TestSimulation$$' -steps 20000000 -timeout 0
 
 check:
 	test -z "$$(gofmt -l .)"

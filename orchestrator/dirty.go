@@ -85,7 +85,9 @@ func (l *loop) note(change memdb.Change) {
 	case *api.Allocation:
 		maps.Copy(l.dirty.drains, l.draining)
 		before, _ := change.Before.(*api.Allocation)
-		if before == nil || before.AllocModifyIndex != after.AllocModifyIndex {
+		// The node is told that its last word about an allocation has been heard, too.
+		over := before != nil && before.ClientStatus != after.ClientStatus && after.ClientTerminalStatus()
+		if before == nil || before.AllocModifyIndex != after.AllocModifyIndex || over {
 			l.dirty.alloc(after)
 		}
 		if before != nil && reconcile.Terminal(after) && !reconcile.Terminal(before) {

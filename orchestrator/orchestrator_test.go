@@ -43,6 +43,13 @@ func shellJob(kind, id string, count int, script string) *api.Job {
 	return job
 }
 
+// brokenJob fails before it is healthy, also on a slow machine.
+func brokenJob(kind, id string, count int) *api.Job {
+	job := shellJob(kind, id, count, "exit 1")
+	job.Update.MinHealthyTime, job.Update.HealthyDeadline, job.Update.ProgressDeadline = new(time.Minute), new(5*time.Minute), new(10*time.Minute)
+	return job
+}
+
 func register(t *testing.T, a *orchestratortest.Agent, job *api.Job) {
 	t.Helper()
 	if _, _, err := a.Client.Jobs().Register(job, nil); err != nil {
@@ -88,7 +95,7 @@ func TestServiceIsDeployedUpdatedAndReverted(t *testing.T) {
 	}
 	register(t, a, shellJob("service", "web", 3, "exec sleep 1001"))
 	deployment(t, a, "web", 1, "successful")
-	register(t, a, shellJob("service", "web", 3, "exit 1"))
+	register(t, a, brokenJob("service", "web", 3))
 	d := deployment(t, a, "web", 2, "failed")
 	if want := "Failed due to unhealthy allocations - rolling back to job version 1"; d.StatusDescription != want {
 		t.Errorf("the failed deployment says %q, not %q", d.StatusDescription, want)
@@ -125,7 +132,7 @@ func TestSystemJobRunsOnEachNode(t *testing.T) {
 	if len(nodes) != 3 {
 		t.Errorf("it runs on %d nodes, not 3", len(nodes))
 	}
-	register(t, a, shellJob("system", "run", 1, "exit 1"))
+	register(t, a, brokenJob("system", "run", 1))
 	deployment(t, a, "run", 1, "failed")
 	deployment(t, a, "run", 2, "successful")
 	if n := len(running(t, a, "run")); n != 3 {
