@@ -14,8 +14,8 @@ import (
 // HCL, unless a brace follows: Nomad's parser then adds one.
 var runtime = regexp.MustCompile(`^\$\{(NOMAD_\w+|(attr|node|meta|device)\.[\w.-]*\w)\}([^}]|$)`)
 
-// quote is a text as an HCL string.
-func quote(text string) string {
+// Quote is a text as a string of HCL, in quotes.
+func Quote(text string) string {
 	var b strings.Builder
 	for i, r := range text {
 		switch {

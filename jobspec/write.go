@@ -56,7 +56,7 @@ func write(job *api.Job) ([]byte, error) {
 		}
 	}
 	w := &writer{}
-	w.line("job %s {", quote(deref(label)))
+	w.line("job %s {", Quote(deref(label)))
 	w.fields(reflect.ValueOf(whole).Elem())
 	w.line("}")
 	return Format([]byte(w.text.String())), w.err
@@ -113,7 +113,7 @@ func turnOf(name, kind string) int {
 
 func (w *writer) attribute(name string, v reflect.Value) {
 	if d, ok := v.Interface().(time.Duration); ok {
-		w.line("%s = %s", name, quote(duration(d)))
+		w.line("%s = %s", name, Quote(duration(d)))
 		return
 	}
 	if text, ok := wholeLines(v); ok {
@@ -132,7 +132,7 @@ func (w *writer) blocks(name string, v reflect.Value) {
 		}
 	case v.Kind() == reflect.Map && v.Type().Elem().Kind() == reflect.Pointer:
 		for _, key := range sortedKeys(v) {
-			w.line("%s %s {", name, quote(key))
+			w.line("%s %s {", name, Quote(key))
 			w.fields(v.MapIndex(reflect.ValueOf(key)).Elem())
 			w.line("}")
 		}
@@ -148,11 +148,11 @@ func (w *writer) block(name string, v reflect.Value) {
 	labels := ""
 	for i := range v.NumField() {
 		if _, kind, _ := strings.Cut(v.Type().Field(i).Tag.Get("hcl"), ","); kind == "label" {
-			labels += " " + quote(reflect.Indirect(v.Field(i)).String())
+			labels += " " + Quote(reflect.Indirect(v.Field(i)).String())
 		}
 	}
 	if policy, ok := v.Interface().(api.ScalingPolicy); ok && strings.HasPrefix(policy.Type, "vertical_") {
-		labels = " " + quote(strings.TrimPrefix(policy.Type, "vertical_"))
+		labels = " " + Quote(strings.TrimPrefix(policy.Type, "vertical_"))
 	}
 	w.line("%s%s {", name, labels)
 	w.fields(v)
@@ -207,7 +207,7 @@ func (w *writer) value(name string, value any) string {
 	v := reflect.ValueOf(value)
 	switch v.Kind() {
 	case reflect.String:
-		return quote(v.String())
+		return Quote(v.String())
 	case reflect.Slice:
 		items := make([]string, v.Len())
 		for i := range items {
@@ -220,7 +220,7 @@ func (w *writer) value(name string, value any) string {
 		for _, key := range sortedKeys(v) {
 			label := key
 			if !hclsyntax.ValidIdentifier(key) {
-				label = quote(key)
+				label = Quote(key)
 			}
 			fmt.Fprintf(&b, "%s = %s\n", label, w.value(name, v.MapIndex(reflect.ValueOf(key)).Interface()))
 		}

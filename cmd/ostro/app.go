@@ -17,7 +17,7 @@ func newApp(t *terminal) *cli.App {
 		Name:  "ostro",
 		Usage: "takes a commit to a running, healthy Nomad deployment, and tells the truth about it",
 		Commands: []*cli.Command{
-			deployCommand(t), planCommand(t), renderCommand(t), validateCommand(t),
+			initCommand(t), deployCommand(t), planCommand(t), renderCommand(t), validateCommand(t),
 			watchCommand(t), promoteCommand(t), failCommand(t), rollbackCommand(t), historyCommand(t),
 			scaleCommand(t, scaleIn), scaleCommand(t, scaleOut), dispatchCommand(t),
 			statusCommand(t), logsCommand(t), stopCommand(t),

@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"ostro/artifact"
 	"ostro/jobspec"
 )
 
@@ -87,6 +88,7 @@ func validateCommand(t *terminal) *cli.Command {
 				return err
 			}
 			defer p.close()
+			p.supposeRest()
 			var failures []error
 			var valid []*rendered
 			for _, job := range p.jobs {
@@ -110,6 +112,17 @@ func validateCommand(t *terminal) *cli.Command {
 			}
 			return nil
 		},
+	}
+}
+
+// supposeRest has validate go on without a bucket and a commit: only what is uploaded
+// needs them.
+func (p *project) supposeRest() {
+	if p.noCommit != nil {
+		p.noCommit, p.commit = nil, artifact.Commit{Full: "0000000", Tag: "0000000"}
+	}
+	if p.bucket() == "" {
+		p.config.Bucket = "bucket"
 	}
 }
 

@@ -21,23 +21,26 @@ environment "standalone" {
   standalone = true
 }
 
-# Staging and production share one bucket, so that both run the same artifact.
+# Staging and production share one bucket, so that both run the same artifact. Production takes only what is stable
+# in staging.
 environment "staging" {
   ssh    = env("STAGING_SSH")
   bucket = env("S3_BUCKET")
 
   variables {
-    aws_access_key_id     = env("AWS_ACCESS_KEY_ID")
-    aws_secret_access_key = env("AWS_SECRET_ACCESS_KEY")
+    aws_access_key_id     = env("AWS_ACCESS_KEY_ID", "")
+    aws_secret_access_key = env("AWS_SECRET_ACCESS_KEY", "")
   }
 }
 
 environment "production" {
-  ssh    = env("PRODUCTION_SSH")
-  bucket = env("S3_BUCKET")
+  ssh       = env("PRODUCTION_SSH")
+  bucket    = env("S3_BUCKET")
+  protected = true
+  requires  = "staging"
 
   variables {
-    aws_access_key_id     = env("AWS_ACCESS_KEY_ID")
-    aws_secret_access_key = env("AWS_SECRET_ACCESS_KEY")
+    aws_access_key_id     = env("AWS_ACCESS_KEY_ID", "")
+    aws_secret_access_key = env("AWS_SECRET_ACCESS_KEY", "")
   }
 }

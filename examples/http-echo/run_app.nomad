@@ -39,10 +39,13 @@ job "run_http_server" {
         source      = "https://[[ .s3_binary_path ]].s3.amazonaws.com/http-echo_[[ .BB_COMMIT ]].zip"
         destination = "local/bin"
 
+        # Without keys, the node uses a role of its own.
+        [[- if .aws_access_key_id ]]
         options {
           aws_access_key_id     = "[[ .aws_access_key_id ]]"
           aws_access_key_secret = "[[ .aws_secret_access_key ]]"
         }
+        [[- end ]]
       }
 
       config {

@@ -44,10 +44,13 @@ job "http-echo" {
         source      = "s3::https://[[ .s3_binary_path ]].s3.amazonaws.com/http-echo_[[ .BB_COMMIT ]].zip"
         destination = "local/bin"
 
+        # Without keys, the node uses a role of its own.
+        [[- if .aws_access_key_id ]]
         options {
           aws_access_key_id     = "[[ .aws_access_key_id ]]"
           aws_access_key_secret = "[[ .aws_secret_access_key ]]"
         }
+        [[- end ]]
       }
 
       config {
