@@ -35,7 +35,7 @@ func newChild(s *supervisor, dir string, t Task) *child {
 	return &child{
 		sup:     s,
 		dir:     dir,
-		rec:     record{ID: t.ID, Logs: t.Logs, Started: time.Now()},
+		rec:     record{ID: t.ID, Logs: t.Logs, Started: time.Now(), Isolated: t.Isolation != nil},
 		started: make(chan struct{}),
 		done:    make(chan struct{}),
 	}
@@ -64,40 +64,45 @@ func (c *child) start(t Task) {
 }
 
 func (c *child) launch(t Task) (*exec.Cmd, error) {
-	cmd, err := command(t)
+	l, err := newLaunch(t, c.key())
 	if err != nil {
 		return nil, err
 	}
-	cmd.Env = append(cmd.Env, marker(c.key()))
+	defer l.close()
 	if err := os.MkdirAll(c.dir, 0o700); err != nil {
 		return nil, err
 	}
 	if err := saveRecord(c.dir, &c.rec); err != nil {
 		return nil, err
 	}
-	stdout, err := c.openOutput("stdout", cmd.SysProcAttr.Credential)
+	stdout, err := c.openOutput("stdout", l.user)
 	if err != nil {
 		return nil, err
 	}
 	defer stdout.Close()
-	stderr, err := c.openOutput("stderr", cmd.SysProcAttr.Credential)
+	stderr, err := c.openOutput("stderr", l.user)
 	if err != nil {
 		return nil, err
 	}
 	defer stderr.Close()
-	cmd.Stdout, cmd.Stderr = stdout, stderr
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("failed to start command %q: %w", cmd.Path, err)
+	l.cmd.Stdout, l.cmd.Stderr = stdout, stderr
+	if err := l.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("failed to start command %q: %w", l.cmd.Path, err)
 	}
 	// The process may be gone already; it is not waited for yet, so its pid is still its own.
-	c.rec.Process, err = identify(cmd.Process.Pid)
+	c.rec.Process, err = identify(l.cmd.Process.Pid)
 	if err == nil {
 		err = saveRecord(c.dir, &c.rec)
 	}
-	if err != nil {
-		return nil, errors.Join(err, killAll(identity{PID: cmd.Process.Pid}, c.key()), cmd.Wait())
+	if err == nil {
+		err = l.begin()
 	}
-	return cmd, nil
+	if err != nil {
+		err = errors.Join(err, killAll(identity{PID: l.cmd.Process.Pid}, c.key()))
+		l.cmd.Wait() // of which the end is our doing
+		return nil, errors.Join(err, removeCgroup(c.key()))
+	}
+	return l.cmd, nil
 }
 
 // openOutput makes the named pipe of one stream, begins to carry it to the log files, and returns the task's end. That
@@ -182,6 +187,14 @@ func (c *child) finish(exit Exit) {
 		c.sup.log.Error("processes of an ended task are left", "task", c.rec.ID, "error", err)
 	}
 	c.finishLogs()
+	if c.rec.Isolated {
+		if exit.OOMKilled = oomKilled(c.key()); exit.OOMKilled {
+			exit.Message = "OOM Killed"
+		}
+		if err := removeCgroup(c.key()); err != nil {
+			c.sup.log.Error("the cgroup of an ended task is left", "task", c.rec.ID, "error", err)
+		}
+	}
 	c.rec.Exit = &exit
 	c.save()
 	close(c.done)

@@ -294,13 +294,3 @@ func runnable(name string) string {
 	}
 	return name
 }
-
-// pause waits for d unless ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
-}

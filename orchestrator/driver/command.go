@@ -19,6 +19,27 @@ const markerName = "OSTRO_TASK_KEY"
 
 func marker(key string) string { return markerName + "=" + key }
 
+// A launch is a process that is about to become a task.
+type launch struct {
+	cmd   *exec.Cmd
+	user  *syscall.Credential // whose output it is; nil is the supervisor's own user
+	begin func() error        // lets the task run, once its process is on record
+	close func()
+}
+
+// newLaunch prepares the process of a task. key is what finds all that it starts.
+func newLaunch(t Task, key string) (*launch, error) {
+	if t.Isolation != nil {
+		return newEntrance(t, key)
+	}
+	cmd, err := command(t)
+	if err != nil {
+		return nil, err
+	}
+	cmd.Env = append(cmd.Env, marker(key))
+	return &launch{cmd: cmd, user: cmd.SysProcAttr.Credential, begin: func() error { return nil }, close: func() {}}, nil
+}
+
 // command builds the process of a raw_exec task, in a session of its own.
 func command(t Task) (*exec.Cmd, error) {
 	conf, err := decodeRawExec(t.Config)
@@ -98,21 +119,30 @@ func credential(name string) (*syscall.Credential, error) {
 			return nil, fmt.Errorf("user %q is not known on this machine", name)
 		}
 	}
+	cred, err := idsOf(u)
+	if err != nil {
+		return nil, err
+	}
+	if int(cred.Uid) == os.Geteuid() {
+		return nil, nil // setting one's own groups again is a privilege too
+	}
+	return &cred, nil
+}
+
+// idsOf are the IDs of a user and its groups.
+func idsOf(u *user.User) (syscall.Credential, error) {
 	uid, err := strconv.ParseUint(u.Uid, 10, 32)
 	if err != nil {
-		return nil, fmt.Errorf("user %q: %w", name, err)
+		return syscall.Credential{}, fmt.Errorf("user %q: %w", u.Username, err)
 	}
 	gid, err := strconv.ParseUint(u.Gid, 10, 32)
 	if err != nil {
-		return nil, fmt.Errorf("user %q: %w", name, err)
+		return syscall.Credential{}, fmt.Errorf("user %q: %w", u.Username, err)
 	}
-	if int(uid) == os.Geteuid() {
-		return nil, nil // setting one's own groups again is a privilege too
-	}
-	cred := &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	cred := syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 	ids, err := u.GroupIds()
 	if err != nil {
-		return nil, fmt.Errorf("groups of user %q: %w", name, err)
+		return cred, fmt.Errorf("groups of user %q: %w", u.Username, err)
 	}
 	for _, id := range ids {
 		if g, err := strconv.ParseUint(id, 10, 32); err == nil {

@@ -44,6 +44,8 @@ type Task struct {
 	User   string         // name or numeric ID; "" is the agent's own
 	Logs   Logs
 
+	Isolation *Isolation // nil for a task that sees the machine as it is
+
 	// What follows is for drivers whose tasks have a root folder of their own (see OwnRoot).
 	Name      string // what people may know it by: unique among all that runs
 	AllocDir  string // absolute path of what the tasks of the allocation share
@@ -76,7 +78,11 @@ const (
 )
 
 // OwnRoot tells whether the tasks of a driver have a root folder of their own, and see theirs as the Root constants say.
-func OwnRoot(driver string) bool { return driver == "docker" }
+func OwnRoot(driver string) bool { return driver == "docker" || driver == "exec" }
+
+// OnHost tells whether the tasks of a driver are processes of this machine, which get its environment. (Nomad: those of
+// exec, too.)
+func OnHost(driver string) bool { return driver != "docker" }
 
 // Logs says where a task's output goes: Dir/Name.stdout.0, Dir/Name.stderr.0, then .1 and so on.
 type Logs struct {
@@ -121,4 +127,14 @@ func IsRecoverable(err error) bool {
 // below tells whether path is somewhere below dir; below "" is everything.
 func below(path, dir string) bool {
 	return dir == "" || strings.HasPrefix(path, dir+string(filepath.Separator))
+}
+
+// pause waits for d unless ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }

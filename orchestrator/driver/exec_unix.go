@@ -4,10 +4,13 @@ package driver
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -21,24 +24,27 @@ var (
 
 // Exec implements [Execer].
 func (r *RawExec) Exec(ctx context.Context, t Task, args []string) (Output, error) {
-	cmd, err := beside(ctx, t, args)
+	cmd, start, err := r.beside(ctx, t, args)
 	if err != nil {
 		return Output{}, err
 	}
 	var out head
 	cmd.Stdout, cmd.Stderr = &out, &out
-	code, err := result(ctx, args, cmd.Run())
+	if err = start(); err == nil {
+		err = cmd.Wait()
+	}
+	code, err := result(ctx, args, err)
 	return Output{Code: code, Text: out}, err
 }
 
 // Talk implements [Talker].
 func (r *RawExec) Talk(ctx context.Context, t Task, s Session) (int, error) {
-	cmd, err := beside(ctx, t, s.Args)
+	cmd, start, err := r.beside(ctx, t, s.Args)
 	if err != nil {
 		return 0, err
 	}
 	if s.TTY {
-		return talkOnTerminal(ctx, cmd, s)
+		return talkOnTerminal(ctx, cmd, start, s)
 	}
 	cmd.Stdout, cmd.Stderr = s.Stdout, s.Stderr
 	// Not cmd.Stdin: the program's end does not wait for somebody to type.
@@ -46,7 +52,7 @@ func (r *RawExec) Talk(ctx context.Context, t Task, s Session) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("run %s: %w", s.Args[0], err)
 	}
-	if err := cmd.Start(); err != nil {
+	if err := start(); err != nil {
 		return 0, fmt.Errorf("run %s: %w", s.Args[0], err)
 	}
 	go func() {
@@ -57,13 +63,19 @@ func (r *RawExec) Talk(ctx context.Context, t Task, s Session) (int, error) {
 }
 
 // talkOnTerminal runs a program on a terminal of its own.
-func talkOnTerminal(ctx context.Context, cmd *exec.Cmd, s Session) (int, error) {
-	cmd.SysProcAttr.Setctty = true
-	terminal, err := pty.Start(cmd)
+func talkOnTerminal(ctx context.Context, cmd *exec.Cmd, start func() error, s Session) (int, error) {
+	terminal, its, err := pty.Open()
 	if err != nil {
 		return 0, fmt.Errorf("run %s: %w", s.Args[0], err)
 	}
 	defer terminal.Close()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = its, its, its
+	cmd.SysProcAttr.Setctty = true
+	err = start()
+	its.Close()
+	if err != nil {
+		return 0, fmt.Errorf("run %s: %w", s.Args[0], err)
+	}
 	ended := make(chan struct{})
 	defer close(ended)
 	go func() {
@@ -93,23 +105,34 @@ func talkOnTerminal(ctx context.Context, cmd *exec.Cmd, s Session) (int, error) 
 	return result(ctx, s.Args, err)
 }
 
-// beside is a program in the surroundings of a task. When ctx ends, it and all that it started are killed.
-func beside(ctx context.Context, t Task, args []string) (*exec.Cmd, error) {
-	path, err := findCommand(t.Dir, args[0], t.Env)
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.CommandContext(ctx, path, args[1:]...)
-	cmd.Env, cmd.Dir = t.Env, t.Dir
+// beside is a program in the surroundings of a task, and what starts it. When ctx ends, it and all that it started are
+// killed.
+func (r *RawExec) beside(ctx context.Context, t Task, args []string) (cmd *exec.Cmd, start func() error, err error) {
+	cmd = exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Err = nil // the command is not looked for on the agent's own PATH
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if t.User != "" {
-		if cmd.SysProcAttr.Credential, err = credential(t.User); err != nil {
-			return nil, err
-		}
-	}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
-	return cmd, nil
+	if rec, known := r.record(t.ID); known && rec.Isolated {
+		start, err = r.inside(t, rec, cmd)
+		return cmd, start, err
+	}
+	if cmd.Path, err = findCommand(t.Dir, args[0], t.Env); err != nil {
+		return nil, nil, err
+	}
+	cmd.Env, cmd.Dir = t.Env, t.Dir
+	if t.User != "" {
+		if cmd.SysProcAttr.Credential, err = credential(t.User); err != nil {
+			return nil, nil, err
+		}
+	}
+	return cmd, cmd.Start, nil
+}
+
+// record is what the supervisor has on disk of a task.
+func (r *RawExec) record(id string) (rec record, known bool) {
+	data, err := os.ReadFile(filepath.Join(r.dir, "supervisor", "tasks", taskKey(r.dir, id), "record.json"))
+	return rec, err == nil && json.Unmarshal(data, &rec) == nil && rec.Process.PID != 0
 }
 
 // result is the exit code of a program that has ended.

@@ -3,6 +3,7 @@ package driver
 import (
 	"maps"
 	"runtime"
+	"strconv"
 	"time"
 
 	"github.com/hashicorp/nomad/api"
@@ -37,6 +38,15 @@ func (s *Set) Fingerprint(now time.Time) (drivers map[string]*api.DriverInfo, at
 			HealthDescription: "Healthy",
 			UpdateTime:        now.UTC(),
 		}
+	}
+	if s.exec != nil && s.exec.unlimited != "" {
+		drivers["exec"].HealthDescription = "Healthy, but tasks are not held to their cpu and memory: " + s.exec.unlimited
+	}
+	for name, why := range s.absent {
+		drivers[name] = &api.DriverInfo{HealthDescription: why, UpdateTime: now.UTC()}
+	}
+	if version := cgroupVersion(); version != 0 {
+		attributes["os.cgroups.version"] = strconv.Itoa(version)
 	}
 	if names := signalNames(); names != "" {
 		attributes["os.signals"] = names

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -77,7 +78,8 @@ func (i identity) alive() bool {
 	return err == nil && p.startTime == i.StartTime && !p.zombie
 }
 
-// processesOf lists the living processes of a task: the session of its first process, and all that carry its marker.
+// processesOf lists the living processes of a task: its cgroup, the session of its first process, and all
+// that carry its marker.
 func processesOf(i identity, key string) ([]int, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -93,10 +95,10 @@ func processesOf(i identity, key string) ([]int, error) {
 	if p, err := readProcess(i.PID); err == nil && i.StartTime != 0 && p.startTime != i.StartTime || i.BootID != "" && i.BootID != boot {
 		session = 0
 	}
-	var pids []int
+	pids := cgroupOf(key).pids() // where it has one, also of those that gave up both session and marker
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
-		if err != nil || pid == os.Getpid() {
+		if err != nil || pid == os.Getpid() || slices.Contains(pids, pid) {
 			continue
 		}
 		p, err := readProcess(pid)

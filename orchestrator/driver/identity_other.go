@@ -49,6 +49,21 @@ func killAll(i identity, key string) error {
 	return nil
 }
 
+// processesOf lists the processes of a task: the process group of its first one.
+func processesOf(i identity, _ string) ([]int, error) {
+	all, err := gopsutil.Pids()
+	if err != nil {
+		return nil, err
+	}
+	var pids []int
+	for _, pid := range all {
+		if group, err := syscall.Getpgid(int(pid)); err == nil && group == i.PID {
+			pids = append(pids, int(pid))
+		}
+	}
+	return pids, nil
+}
+
 // findStarted completes the record of a task whose supervisor died just after the start. It reports whether there is a
 // process.
 func findStarted(r *record, key string) bool {

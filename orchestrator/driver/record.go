@@ -21,6 +21,8 @@ type record struct {
 	Started time.Time // of the decision to start
 	Exit    *Exit     // nil while the task runs
 	Failed  string    // the start error of a task that never ran
+
+	Isolated bool // it has a root of its own
 }
 
 // An identity names one process for ever: a pid alone is given out again, after a reboot at the latest.

@@ -14,7 +14,9 @@ type Set struct {
 	raw     *RawExec
 	docker  *Docker // nil where there is no Docker
 	java    *Java   // nil where there is no JVM
+	exec    *Exec   // nil where tasks cannot be isolated
 	drivers map[string]Driver
+	absent  map[string]string // why this machine has not the others
 }
 
 // Open finds the drivers that this machine has. dir, an absolute path that has to be there, is where they keep what they
@@ -32,6 +34,12 @@ func Open(ctx context.Context, dir string, argv []string) (*Set, error) {
 	if s.java = findJava(raw); s.java != nil {
 		s.drivers["java"] = s.java
 	}
+	var why string
+	if s.exec, why = findExec(raw); s.exec != nil {
+		s.drivers["exec"] = s.exec
+	} else {
+		s.absent = map[string]string{"exec": why}
+	}
 	return s, nil
 }
 
@@ -48,7 +56,7 @@ func (s *Set) Get(name string) (Driver, bool) {
 func (s *Set) Tasks(ctx context.Context, dir string) iter.Seq2[Found, error] {
 	return func(yield func(Found, error) bool) {
 		for name, d := range maps.All(s.drivers) {
-			if name == "java" {
+			if name == "java" || name == "exec" {
 				continue // raw_exec's
 			}
 			ids, err := d.List(ctx, dir)

@@ -33,7 +33,12 @@ type supervisor struct {
 // Supervise is the supervising process of the tasks below dir. It returns when it was told to end and no task runs, when
 // neither an agent nor a task was there for a few seconds, when ctx ends (tasks go on), and at once without an error
 // when another supervisor holds dir.
+//
+// A supervisor runs its own program once more for an isolated task: that process ends up here, too, and becomes the task.
 func Supervise(ctx context.Context, dir string) error {
+	if os.Getenv(becomes) != "" {
+		return becomeTask()
+	}
 	home := filepath.Join(dir, "supervisor")
 	if err := os.MkdirAll(filepath.Join(home, "tasks"), 0o700); err != nil {
 		return fmt.Errorf("supervise %s: %w", dir, err)

@@ -77,13 +77,12 @@ func checksOf(alloc *api.Allocation, group *api.TaskGroup, env func(*api.Task) t
 func newCheck(alloc *api.Allocation, s *api.Service, spec api.ServiceCheck, owner, task string, env taskEnv) check {
 	c := check{service: env.replace(s.Name), owner: owner, task: task, spec: spec, provider: cmp.Or(s.Provider, providerConsul)}
 	c.spec.OnUpdate = cmp.Or(spec.OnUpdate, s.OnUpdate)
-	c.spec.Path, c.spec.Body = env.replace(spec.Path), env.replace(spec.Body)
+	c.spec.Method, c.spec.Path, c.spec.Body = env.replace(spec.Method), env.replace(spec.Path), env.replace(spec.Body)
+	c.spec.GRPCService, c.spec.InitialStatus = env.replace(spec.GRPCService), env.replace(spec.InitialStatus)
 	c.spec.Name = env.replace(cmp.Or(spec.Name, fmt.Sprintf("service: %q check", s.Name)))
 	c.spec.Header = map[string][]string{}
 	for key, values := range spec.Header {
-		for _, v := range values {
-			c.spec.Header[key] = append(c.spec.Header[key], env.replace(v))
-		}
+		c.spec.Header[env.replace(key)] = replaceList(env, values)
 	}
 	label := env.replace(cmp.Or(spec.PortLabel, s.PortLabel))
 	if c.spec.Type == "script" {

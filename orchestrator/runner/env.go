@@ -29,7 +29,7 @@ type taskEnv struct {
 // folders are those of a task as it sees them.
 type folders struct {
 	alloc, local, secrets string
-	ownRoot               bool // the task sees nothing of the host
+	offHost               bool // the task has nothing of the host's environment
 }
 
 // hostFolders are those of a task on the host, below the allocation's folder.
@@ -44,7 +44,7 @@ func hostFolders(allocDir, task string) folders {
 // foldersOf are those of a task as its driver shows them to it.
 func foldersOf(spec *api.Task, allocDir string) folders {
 	if driver.OwnRoot(spec.Driver) {
-		return folders{alloc: driver.RootAlloc, local: driver.RootLocal, secrets: driver.RootSecrets, ownRoot: true}
+		return folders{alloc: driver.RootAlloc, local: driver.RootLocal, secrets: driver.RootSecrets, offHost: !driver.OnHost(spec.Driver)}
 	}
 	return hostFolders(allocDir, spec.Name)
 }
@@ -54,7 +54,7 @@ func foldersOf(spec *api.Task, allocDir string) folders {
 func newTaskEnv(alloc *api.Allocation, group *api.TaskGroup, task *api.Task, node *api.Node, dirs folders) taskEnv {
 	e := taskEnv{env: map[string]string{}, attrs: nodeAttrs(node)}
 	e.attrs["node.region"] = derefOr(alloc.Job.Region, "global")
-	if !dirs.ownRoot {
+	if !dirs.offHost {
 		e.addHost()
 	}
 	e.env["NOMAD_ALLOC_DIR"] = dirs.alloc
@@ -163,8 +163,9 @@ func joinHostPort(host string, port int) string {
 func (e taskEnv) addMeta(levels ...map[string]string) {
 	for _, meta := range levels {
 		for _, key := range slices.Sorted(maps.Keys(meta)) {
-			e.env["NOMAD_META_"+cleanLabel(strings.ToUpper(key))] = meta[key]
-			e.env["NOMAD_META_"+cleanLabel(key)] = meta[key]
+			name, value := e.replace(key), e.replace(meta[key])
+			e.env["NOMAD_META_"+cleanLabel(strings.ToUpper(name))] = value
+			e.env["NOMAD_META_"+cleanLabel(name)] = value
 		}
 	}
 }

@@ -59,7 +59,7 @@ func (t *task) fetch(ctx context.Context, spec *api.Task, env taskEnv, taskDir s
 			if err := d.run(ctx, root, filepath.Join(tmp, fmt.Sprint(i)), taskDir); err != nil {
 				return fmt.Errorf("failed to download artifact %q: getter subprocess failed: exit status 1: failed to download artifact: %s", redactURL(env.replace(deref(artifact.GetterSource))), d.redact(err))
 			}
-			return chownTree(d.dest, env.replace(spec.User), artifact.Chown)
+			return chownTree(d.dest, userOf(spec, env), artifact.Chown)
 		})
 	}
 	if err := group.Wait(); err != nil {

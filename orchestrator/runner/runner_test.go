@@ -421,7 +421,7 @@ func TestEnvironment(t *testing.T) {
 	n := newNode(t, dir)
 	task := shellTask("web", "env; echo done ${NOMAD_PORT_http} ${attr.kernel.name} '${nope.x}' $NOMAD_PORT_http")
 	task.Env = map[string]string{"GREETING": "on ${node.datacenter} as ${NOMAD_TASK_NAME} ${env[\"NOMAD_GROUP_NAME\"]}", "a-b": "1"}
-	task.Meta = map[string]string{"commit-id": "1a2b3c4"}
+	task.Meta = map[string]string{"commit-id": "1a2b3c4", "where": "${node.datacenter}/${NOMAD_TASK_NAME}"}
 	a := allocation("0123456789", task)
 	a.AllocatedResources = &api.AllocatedResources{Shared: api.AllocatedSharedResources{Ports: []api.PortMapping{
 		{Label: "http", Value: 9595, HostIP: "127.0.0.1"}, {Label: "admin-ui", Value: 21000, To: 8080, HostIP: "127.0.0.1"},
@@ -437,7 +437,7 @@ func TestEnvironment(t *testing.T) {
 		"NOMAD_PORT_http=9595", "NOMAD_ADDR_http=127.0.0.1:9595", "NOMAD_IP_http=127.0.0.1", "NOMAD_HOST_PORT_http=9595",
 		"NOMAD_PORT_admin_ui=8080", "NOMAD_HOST_PORT_admin_ui=21000", "NOMAD_HOST_ADDR_admin_ui=127.0.0.1:21000",
 		"NOMAD_SHORT_ALLOC_ID=01234567", "NOMAD_ALLOC_INDEX=0", "NOMAD_JOB_ID=web", "NOMAD_DC=dc1", "NOMAD_REGION=global",
-		"NOMAD_META_commit_id=1a2b3c4", "NOMAD_META_COMMIT_ID=1a2b3c4", "NOMAD_TASK_DIR=" + allocDir + "/web/local",
+		"NOMAD_META_commit_id=1a2b3c4", "NOMAD_META_COMMIT_ID=1a2b3c4", "NOMAD_META_WHERE=dc1/web", "NOMAD_TASK_DIR=" + allocDir + "/web/local",
 		"GREETING=on dc1 as web g", "a_b=1", "done 9595 linux ${nope.x} 9595",
 	} {
 		if !slices.Contains(strings.Split(out, "\n"), want) {

@@ -63,7 +63,7 @@ func (t *task) driverTask(id string) (driver.Task, error) {
 		Dir:      t.dir(),
 		Config:   config,
 		Env:      env.list(),
-		User:     env.replace(spec.User),
+		User:     userOf(spec, env),
 		Logs:     logsOf(t.alloc.dir, spec),
 		Name:     spec.Name + "-" + alloc.ID,
 		AllocDir: filepath.Join(t.alloc.dir, "alloc"),
@@ -74,6 +74,11 @@ func (t *task) driverTask(id string) (driver.Task, error) {
 	}
 	addAllocated(&run, alloc, spec.Name)
 	return run, nil
+}
+
+// userOf is the user that the task runs as; "" is the agent's own.
+func userOf(spec *api.Task, env taskEnv) string {
+	return driver.UserOf(spec.Driver, env.replace(spec.User))
 }
 
 // labelsOf says to people who look at a container what it is. (Nomad: the names.)
@@ -121,7 +126,7 @@ func (t *task) prepare(ctx context.Context) error {
 		err := fmt.Errorf("this node does not do %s", what)
 		return t.fail(ctx, eventSetupFailure(err), err)
 	}
-	err := makeTaskDir(dir, ownerOf(env.replace(spec.User)))
+	err := makeTaskDir(dir, ownerOf(userOf(spec, env)))
 	if _, unknown := errors.AsType[errUnknownUser](err); unknown {
 		return t.fail(ctx, eventDriverFailure(err), err)
 	} else if err != nil {

@@ -220,7 +220,7 @@ func (t *task) killConfig() (signal string, timeout time.Duration) {
 	_, _, spec := t.alloc.spec(t.name)
 	timeout = 5 * time.Second
 	if spec != nil {
-		signal = spec.KillSignal
+		signal = t.env().replace(spec.KillSignal)
 		timeout = derefOr(spec.KillTimeout, timeout)
 	}
 	return signal, min(timeout, t.alloc.runner.conf.MaxKillTimeout)
