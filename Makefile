@@ -1,4 +1,8 @@
-.PHONY: build test full simulate check vulnerabilities
+.PHONY: build test full simulate check vulnerabilities release image pipe
+
+VERSION = 0.1.0
+IMAGE = ostro
+CONTEXT = dist/image
 
 # Without C there is no dynamic linking at start; without urfave's documentation
 # generator no Markdown parser makes its tables at start.
@@ -22,3 +26,20 @@ check:
 
 vulnerabilities:
 	go tool -modfile=tools/go.mod govulncheck ./...
+
+# All platforms, with checksums, bills of materials and man pages, in dist/release:
+# the same bytes wherever the commit is built.
+release:
+	go run -C tools ./release -root .. -out ../dist/release -version $(VERSION)
+
+# A container image with the program alone. The certificates are this machine's.
+image:
+	mkdir -p $(CONTEXT)
+	CGO_ENABLED=0 GOOS=linux go build -trimpath -tags urfave_cli_no_docs -ldflags "-s -w" -o $(CONTEXT)/ostro ./cmd/ostro
+	cp "$$(ls /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem 2>/dev/null | head -n 1)" $(CONTEXT)/ca-certificates.crt
+	docker build -q -t $(IMAGE) -f Dockerfile $(CONTEXT)
+
+# The pipe for Bitbucket Pipelines.
+pipe: image
+	cp pipe/pipe.sh $(CONTEXT)
+	docker build -q -t $(IMAGE)-pipe -f pipe/Dockerfile $(CONTEXT)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -80,6 +81,9 @@ func OpenBucket(ctx context.Context, c BucketConfig) (*Bucket, error) {
 	loaded, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
 		return nil, fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	if c.AccessKey == "" {
+		stepIdentity(&loaded, os.Getenv)
 	}
 	if _, err := loaded.Credentials.Retrieve(ctx); err != nil {
 		return nil, fmt.Errorf("no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE (%w)", err)

@@ -22,7 +22,7 @@ func newApp(t *terminal) *cli.App {
 			scaleCommand(t, scaleIn), scaleCommand(t, scaleOut), dispatchCommand(t),
 			statusCommand(t), logsCommand(t), stopCommand(t),
 			artifactCommand(t), tunnelCommand(t), agentCommand(t),
-			fmtCommand(t), configCommand(t), doctorCommand(t), completionCommand(t), versionCommand(t), superviseCommand(),
+			fmtCommand(t), configCommand(t), doctorCommand(t), completionCommand(t), versionCommand(t), manCommand(t), superviseCommand(),
 		},
 		Reader: t.in, Writer: t.out, ErrWriter: t.err,
 		Version: Version(),

@@ -146,7 +146,9 @@ func checkCommandLine(t *testing.T, line string, words []string) {
 	if err := set.Parse(words); err != nil {
 		t.Errorf("%s: %v", line, err)
 	}
-	if set.NArg() > 1 {
-		t.Errorf("%s: flags behind the argument", line)
+	for _, arg := range set.Args() {
+		if len(arg) > 1 && strings.HasPrefix(arg, "-") {
+			t.Errorf("%s: flags behind the argument", line)
+		}
 	}
 }
