@@ -20,6 +20,13 @@ func Shorten(job *api.Job) (*api.Job, error) {
 	if s.want, err = complete(short); err != nil {
 		return nil, err
 	}
+	// The groups have taken what they need of the job's update block: without it, what
+	// they have by default shows.
+	update := short.Update
+	short.Update = nil
+	if got, err := complete(short); err != nil || !reflect.DeepEqual(got, s.want) {
+		short.Update = update
+	}
 	s.fields(reflect.ValueOf(short).Elem())
 	return short, nil
 }
