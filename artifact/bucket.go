@@ -86,7 +86,7 @@ func OpenBucket(ctx context.Context, c BucketConfig) (*Bucket, error) {
 		stepIdentity(&loaded, os.Getenv)
 	}
 	if _, err := loaded.Credentials.Retrieve(ctx); err != nil {
-		return nil, fmt.Errorf("no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE (%w)", err)
+		return nil, explainCredentials(err)
 	}
 	client := s3.NewFromConfig(loaded, func(o *s3.Options) {
 		if c.Endpoint != "" {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"regexp"
 	"sync"
 	"syscall"
@@ -42,6 +43,22 @@ func (b *Bucket) explain(doing, key string, err error) error {
 		sentence = err.Error()
 	}
 	return &bucketError{fmt.Sprintf("cannot %s %s: %s", doing, key, sentence), kind, err}
+}
+
+// explainCredentials is about an error of whoever hands out the credentials.
+func explainCredentials(err error) error {
+	operation, ok := errors.AsType[*smithy.OperationError](err)
+	if !ok || operation.ServiceID != "STS" {
+		return fmt.Errorf("no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE (%w)", err)
+	}
+	why := "it does not answer"
+	if refused, ok := errors.AsType[smithy.APIError](err); ok {
+		why = fmt.Sprintf("%s (%s)", refused.ErrorMessage(), refused.ErrorCode())
+	}
+	return &bucketError{
+		fmt.Sprintf("AWS STS gives no credentials for the role %s: %s: check the role's trust policy, and that the token in AWS_WEB_IDENTITY_TOKEN_FILE is of this run", os.Getenv("AWS_ROLE_ARN"), why),
+		ErrDenied, err,
+	}
 }
 
 func (b *Bucket) diagnose(key string, err error) (sentence string, kind error) {

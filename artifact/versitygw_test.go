@@ -30,30 +30,8 @@ func versitygw(t *testing.T, wrap func(http.Handler) http.Handler) server {
 		t.Skip("versitygw is not on PATH: only our own store is tried")
 	}
 	isolate(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
-	var said bytes.Buffer
-	cmd := exec.Command(program, "--access", accessKey, "--secret", secretKey, "--port", address, "posix", "--sidecar", t.TempDir(), t.TempDir())
-	cmd.Stdout, cmd.Stderr = &said, &said
-	cmd.Dir = t.TempDir()
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	for deadline := time.Now().Add(20 * time.Second); ; {
-		conn, err := net.DialTimeout("tcp", address, time.Second)
-		if err == nil {
-			conn.Close()
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("versitygw does not listen: %v\n%s", err, &said)
-		}
-	}
+	address := freeAddress(t)
+	startVersitygw(t, program, address, t.TempDir(), t.TempDir())
 	target := &url.URL{Scheme: "http", Host: address}
 	var proxy http.Handler = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -72,4 +50,37 @@ func versitygw(t *testing.T, wrap func(http.Handler) http.Handler) server {
 		t.Fatal(err)
 	}
 	return s
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// startVersitygw gives the process once it listens.
+func startVersitygw(t *testing.T, program, address, data, sidecar string) *exec.Cmd {
+	t.Helper()
+	var said bytes.Buffer
+	cmd := exec.Command(program, "--access", accessKey, "--secret", secretKey, "--port", address, "posix", "--sidecar", sidecar, data)
+	cmd.Stdout, cmd.Stderr = &said, &said
+	cmd.Dir = t.TempDir()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	for deadline := time.Now().Add(time.Minute); ; {
+		conn, err := net.DialTimeout("tcp", address, time.Second)
+		if err == nil {
+			conn.Close()
+			return cmd
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("versitygw does not listen: %v", err)
+		}
+	}
 }

@@ -3,6 +3,7 @@ package tunnel_test
 import (
 	"bufio"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -60,7 +61,7 @@ func newChain(t *testing.T) chain {
 func (c chain) serve(t *testing.T, user ssh.PublicKey) (servers []*sshd) {
 	t.Helper()
 	for i, space := range c.spaces {
-		s := &sshd{dir: t.TempDir(), addr: c.addresses[i] + ":22"}
+		s := &sshd{dir: t.TempDir(), addr: net.JoinHostPort(c.addresses[i], "22")}
 		servers = append(servers, s)
 		writeKey(t, s.path("host_ed25519"))
 		s.allow(t, user)
@@ -117,5 +118,39 @@ func TestProxyJumpOverTwoHosts(t *testing.T) {
 	_, err = tunnel.Open(t.Context(), tunnel.Config{Target: "root@c", Remote: "127.0.0.1:22", Home: h.dir, Getenv: environment()})
 	if err == nil || !strings.Contains(err.Error(), hosts.addresses[1]) || !strings.Contains(err.Error(), "has changed") {
 		t.Errorf("with another key of the second jump host: %v", err)
+	}
+}
+
+// A host that has no IPv4 at all, and a far side on its ::1.
+func TestHostWithIPv6Only(t *testing.T) {
+	startSSHD(t) // skips where there is no sshd
+	if _, err := exec.LookPath("ip"); err != nil || os.Getuid() != 0 {
+		t.Skip("network namespaces need root and iproute2")
+	}
+	id := os.Getpid()
+	space, link, subnet := fmt.Sprintf("ostro%dsix", id), fmt.Sprintf("o%dsix", id), fmt.Sprintf("fd00:6:%x", id%65536)
+	ip(t, "netns add %s", space)
+	t.Cleanup(func() { exec.Command("ip", "netns", "del", space).Run() })
+	ip(t, "link add %s type veth peer name eth0 netns %s", link, space)
+	ip(t, "addr add %s::1/64 dev %s nodad", subnet, link)
+	ip(t, "link set %s up", link)
+	ip(t, "-n %s addr add %s::2/64 dev eth0 nodad", space, subnet)
+	ip(t, "-n %s link set eth0 up", space)
+	ip(t, "-n %s link set lo up", space)
+	ip(t, "netns exec %s true", space)
+	host := chain{spaces: []string{space}, addresses: []string{subnet + "::2"}}
+	h := newHome(t)
+	server := host.serve(t, writeKey(t, h.path("id_ed25519")))[0]
+	h.write(t, "known_hosts", host.addresses[0]+" "+string(ssh.MarshalAuthorizedKey(server.hostKey(t))))
+	for _, target := range []string{"root@[" + host.addresses[0] + "]", "root@[" + host.addresses[0] + "]:22"} {
+		tun := open(t, tunnel.Config{Target: target, Remote: "[::1]:22", Home: h.dir, Getenv: environment()})
+		conn, err := tun.DialContext(t.Context(), "", "")
+		if err != nil {
+			t.Fatalf("%s: %v", target, err)
+		}
+		if greeting, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.Contains(greeting, "host-a") {
+			t.Errorf("%s: the far side greets with %q, %v", target, greeting, err)
+		}
+		conn.Close()
 	}
 }
