@@ -18,7 +18,6 @@ job "lev" {
       unlimited = false
     }
     update {
-      health_check      = "checks"
       min_healthy_time  = "1s"
       healthy_deadline  = "20s"
       progress_deadline = "30s"
