@@ -27,6 +27,7 @@ func deployCommand(t *terminal) *cli.Command {
 			&cli.StringFlag{Name: "release", Usage: "run the batch job of `TEMPLATE` to its end first, and go on only if it succeeds"},
 		}),
 		Action: func(c *cli.Context) error {
+			outliveReaders()
 			p, err := openForTemplate(c, t)
 			if err != nil {
 				return err

@@ -67,3 +67,8 @@ func withSignals(parent context.Context) context.Context {
 	}()
 	return ctx
 }
+
+// outliveReaders lets what was begun go on when nobody reads what it says any
+// more: writes fail then, and no SIGPIPE ends the process. What it starts has the
+// signal as ever.
+func outliveReaders() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
