@@ -27,6 +27,9 @@ func (s *simulation) committed(index uint64, changes state.Changes) {
 	s.counts["writes"]++
 	for _, change := range changes {
 		fmt.Fprintln(s.digest, index, change.Table, digestOf(change))
+		if gone, ok := change.Before.(*api.Allocation); ok && change.Deleted() && gone.DesiredStatus == api.AllocDesiredStatusRun {
+			s.collected[gone.JobID] = true
+		}
 		switch after := change.After.(type) {
 		case *api.Allocation:
 			before, _ := change.Before.(*api.Allocation)
@@ -359,7 +362,7 @@ func (s *simulation) checkServed(snap *state.Snapshot, job *api.Job) {
 	waits := slices.ContainsFunc(snap.EvalsByJob(nil, *job.Namespace, *job.ID), func(e *api.Evaluation) bool {
 		return e.Status == api.EvalStatusBlocked || e.Status == api.EvalStatusPending
 	})
-	if rolling || waits {
+	if rolling || waits || s.collected[*job.ID] {
 		return
 	}
 	there := map[string]int{}
