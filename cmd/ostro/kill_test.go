@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -43,6 +44,7 @@ type killer struct {
 	when    moment
 	victim  *os.Process
 	request string // that it was killed at
+	kinds   []string
 	bodies  []int64
 }
 
@@ -60,6 +62,7 @@ func (k *killer) before(t *testing.T, server string) string {
 		when, now := k.count(r)
 		if now && when == beforeRequest {
 			k.kill()
+			panic(http.ErrAbortHandler)
 		}
 		if now && when == amidRequest {
 			r.Body = &cut{ReadCloser: r.Body, left: r.ContentLength / 2, end: k.kill}
@@ -67,10 +70,10 @@ func (k *killer) before(t *testing.T, server string) string {
 		if now && when == afterRequest {
 			forward.ServeHTTP(httptest.NewRecorder(), r)
 			k.kill()
+			panic(http.ErrAbortHandler)
 		}
 		forward.ServeHTTP(reply, r)
 	}))
-	proxy.Config.ErrorLog = nil
 	t.Cleanup(proxy.Close)
 	return proxy.URL
 }
@@ -79,6 +82,7 @@ func (k *killer) count(r *http.Request) (moment, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.seen++
+	k.kinds = append(k.kinds, r.Method+" "+r.URL.Path+" "+r.URL.Query().Get("partNumber"))
 	k.bodies = append(k.bodies, r.ContentLength)
 	if k.seen == k.at {
 		k.request = r.Method + " " + r.URL.Path
@@ -86,12 +90,11 @@ func (k *killer) count(r *http.Request) (moment, bool) {
 	return k.when, k.seen == k.at
 }
 
-// kill ends the deploy, and the request that it was in.
+// kill ends the deploy.
 func (k *killer) kill() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.victim.Kill()
-	panic(http.ErrAbortHandler)
 }
 
 // cut is a body that ends before its time.
@@ -104,13 +107,14 @@ type cut struct {
 func (c *cut) Read(p []byte) (int, error) {
 	if c.left <= 0 {
 		c.end()
+		return 0, io.ErrUnexpectedEOF
 	}
 	n, err := c.ReadCloser.Read(p[:min(int64(len(p)), c.left)])
 	c.left -= int64(n)
 	return n, err
 }
 
-// A deploy may be killed at any request, before it, amid it and after it: no half
+// A deploy may be killed at each kind of request, before it, amid it and after it: no half
 // artifact is to be seen, no job is there without its artifact, what was
 // submitted is joined by watch, and the next deploy comes to its end.
 func TestDeployKilled(t *testing.T) {
@@ -131,6 +135,9 @@ func TestDeployKilled(t *testing.T) {
 	size := artifactSize(t, o, "undisturbed")
 	tried := 0
 	for at := 1; at <= whole.seen; at++ {
+		if slices.Contains(whole.kinds[:at-1], whole.kinds[at-1]) {
+			continue // the watch asks the same again and again
+		}
 		for _, when := range []moment{beforeRequest, amidRequest, afterRequest} {
 			if when == amidRequest && whole.bodies[at-1] < 1<<20 || os.Getenv("OSTRO_TEST") != "full" && (at+len(when))%7 > 0 {
 				continue
@@ -167,8 +174,8 @@ func TestDeployKilled(t *testing.T) {
 		}
 	}
 	t.Logf("killed at %d moments of %d requests", tried, whole.seen)
-	if tried < 5 {
-		t.Errorf("it was killed %d times only", tried)
+	if tried == 0 {
+		t.Error("it was never killed")
 	}
 }
 
