@@ -1,0 +1,48 @@
+//go:build !race
+
+package artifact_test
+
+import (
+	"archive/zip"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// A file of more than 4 GiB, and one behind it: with the race detector that would
+// take a quarter of an hour.
+func TestFileOfSeveralGigabytes(t *testing.T) {
+	if os.Getenv("OSTRO_TEST") != "full" {
+		t.Skip("takes half a minute: set OSTRO_TEST=full to run this test")
+	}
+	dir := filepath.Join(t.TempDir(), "tree")
+	write(t, dir, map[string]string{"a-large": "", "behind": "the end\n"})
+	const size = 4<<30 + 12345
+	large, err := os.OpenFile(filepath.Join(dir, "a-large"), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := large.WriteAt([]byte("last"), size-4); err != nil { // the rest is a hole
+		t.Fatal(err)
+	}
+	large.Close()
+	path := zipFile(t, dir)
+	r, err := zip.OpenReader(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if got := r.File[0].UncompressedSize64; got != size {
+		t.Errorf("the directory says %d bytes, want %d", got, size)
+	}
+	behind, err := r.Open("behind")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer behind.Close()
+	if got, err := io.ReadAll(behind); err != nil || string(got) != "the end\n" {
+		t.Errorf("the file behind the large one is %q, %v", got, err)
+	}
+	infoZIP(t, path)
+}
