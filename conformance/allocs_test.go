@@ -67,7 +67,6 @@ var allocations = []scenario{
 	{name: "rescheduled-until-it-works", full: true, run: func(s *session) {
 		s.register(undeployed(spec{script: s.once("exit 3"), reschedule: "delay = \"20s\"\ndelay_function = \"constant\"\nunlimited = true"}))
 		s.untilAllocs(1, "failed")
-		s.look()
 		s.untilAllocs(1, "running")
 	}},
 	{name: "rescheduled-later", run: func(s *session) {

@@ -140,11 +140,9 @@ func (t *task) signal(ctx context.Context, signal string, e *api.TaskEvent) erro
 	if s.State.State != stateRunning || s.Run == "" {
 		return errNotRunning
 	}
-	err := t.alloc.driver(s.Driver).Signal(ctx, s.Run, signal)
-	if err == nil {
-		t.alloc.change(t, func(s *savedTask) { addEvent(s.State, e) })
-	}
-	return err
+	// It is told first, as the task may end of it at once.
+	t.alloc.change(t, func(s *savedTask) { addEvent(s.State, e) })
+	return t.alloc.driver(s.Driver).Signal(ctx, s.Run, signal)
 }
 
 func isClosed(c <-chan struct{}) bool {
