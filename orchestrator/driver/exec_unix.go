@@ -76,9 +76,13 @@ func talkOnTerminal(ctx context.Context, cmd *exec.Cmd, start func() error, s Se
 	if err != nil {
 		return 0, fmt.Errorf("run %s: %w", s.Args[0], err)
 	}
-	ended := make(chan struct{})
-	defer close(ended)
+	ended, resized := make(chan struct{}), make(chan struct{})
+	defer func() {
+		close(ended)
+		<-resized // before the terminal is closed
+	}()
 	go func() {
+		defer close(resized)
 		for {
 			select {
 			case size, ok := <-s.Sizes:
