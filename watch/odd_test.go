@@ -32,8 +32,8 @@ func verdictGroupsApart(t *testing.T, c *api.Client) {
 			g, update := first, *first.Update
 			g.Name, g.Update, g.Tasks = &name, &update, []*api.Task{nomadtest.Task("server", script)}
 			if name == "atonce" {
+				update = *job("", "service", script).TaskGroups[0].Update
 				update.MaxParallel = new(0)
-				update.MinHealthyTime = job("", "service", script).TaskGroups[0].Update.MinHealthyTime
 			}
 			j.TaskGroups = append(j.TaskGroups, &g)
 		}
