@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -221,14 +222,16 @@ func runs(pid int) bool {
 func tasks(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	got, err := countTasks(args[1])
+	got, err := countTasks(ts, args[1])
 	ts.Check(err)
 	if got != want {
 		ts.Fatalf("%d processes with %q, not %d", got, args[1], want)
 	}
 }
 
-func countTasks(text string) (int, error) {
+// countTasks counts the processes of this script's tasks: another run on the
+// machine may have its own.
+func countTasks(ts *testscript.TestScript, text string) (int, error) {
 	entries, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		return 0, err
@@ -236,7 +239,8 @@ func countTasks(text string) (int, error) {
 	n := 0
 	for _, path := range entries {
 		line, err := os.ReadFile(path)
-		if err == nil && strings.HasSuffix(strings.TrimSpace(strings.ReplaceAll(string(line), "\x00", " ")), text) {
+		environ, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "environ"))
+		if err == nil && bytes.Contains(environ, []byte(ts.Getenv("WORK"))) && strings.HasSuffix(strings.TrimSpace(strings.ReplaceAll(string(line), "\x00", " ")), text) {
 			n++
 		}
 	}
@@ -248,7 +252,7 @@ func countTasks(text string) (int, error) {
 func await(ts *testscript.TestScript, _ bool, args []string) {
 	check := map[string]func() bool{
 		"tasks": func() bool {
-			n, err := countTasks(args[2])
+			n, err := countTasks(ts, args[2])
 			return err == nil && strconv.Itoa(n) == args[1]
 		},
 		"file": func() bool {
