@@ -4,6 +4,7 @@ package artifact_test
 
 import (
 	"archive/zip"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -43,6 +44,33 @@ func TestFileOfSeveralGigabytes(t *testing.T) {
 	defer behind.Close()
 	if got, err := io.ReadAll(behind); err != nil || string(got) != "the end\n" {
 		t.Errorf("the file behind the large one is %q, %v", got, err)
+	}
+	infoZIP(t, path)
+}
+
+// More files than the 16 bits of the old directory can count.
+func TestManyFiles(t *testing.T) {
+	if os.Getenv("OSTRO_TEST") != "full" {
+		t.Skip("takes some seconds: set OSTRO_TEST=full to run this test")
+	}
+	const count = 1<<16 + 10
+	dir := filepath.Join(t.TempDir(), "tree")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for i := range count {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(i)), fmt.Append(nil, i), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := zipFile(t, dir)
+	r, err := zip.OpenReader(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if len(r.File) != count {
+		t.Errorf("%d files, want %d", len(r.File), count)
 	}
 	infoZIP(t, path)
 }

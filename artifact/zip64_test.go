@@ -1,11 +1,8 @@
 package artifact_test
 
 import (
-	"archive/zip"
-	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"ostro/artifact"
@@ -40,31 +37,4 @@ func infoZIP(t *testing.T, path string) {
 	if out, err := exec.Command(program, "-tq", path).CombinedOutput(); err != nil {
 		t.Errorf("unzip -t: %v\n%s", err, out)
 	}
-}
-
-// More files than the 16 bits of the old directory can count.
-func TestManyFiles(t *testing.T) {
-	if os.Getenv("OSTRO_TEST") != "full" {
-		t.Skip("takes some seconds: set OSTRO_TEST=full to run this test")
-	}
-	const count = 1<<16 + 10
-	dir := filepath.Join(t.TempDir(), "tree")
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for i := range count {
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(i)), fmt.Append(nil, i), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	path := zipFile(t, dir)
-	r, err := zip.OpenReader(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	if len(r.File) != count {
-		t.Errorf("%d files, want %d", len(r.File), count)
-	}
-	infoZIP(t, path)
 }
