@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
 	"sync"
 	"time"
 
@@ -251,21 +249,4 @@ func (d *Docker) List(ctx context.Context, dir string) ([]string, error) {
 		}
 	}
 	return ids, nil
-}
-
-// positionPath is where it is kept how far a task's logs have been read.
-func (d *Docker) positionPath(id string) string { return filepath.Join(d.dir, taskKey("", id)) }
-
-// since is the time of the last line that was read, as Docker takes it; "" before the first.
-func (d *Docker) since(id string) string {
-	text, err := os.ReadFile(d.positionPath(id))
-	if err != nil {
-		return ""
-	}
-	at, err := time.Parse(time.RFC3339Nano, string(text))
-	if err != nil {
-		return ""
-	}
-	at = at.Add(1) // what was read is not read again
-	return strconv.FormatInt(at.Unix(), 10) + fmt.Sprintf(".%09d", at.Nanosecond())
 }

@@ -70,11 +70,12 @@ func (d *Docker) copyLogs(id, container string, logs Logs, tty bool) {
 	defer out.Close()
 	defer errs.Close()
 	for d.following.Err() == nil {
+		at := d.position(id, out, errs)
 		body, err := d.api.ContainerLogs(d.following, container, client.ContainerLogsOptions{
-			ShowStdout: true, ShowStderr: true, Follow: true, Timestamps: true, Since: d.since(id),
+			ShowStdout: true, ShowStderr: true, Follow: true, Timestamps: true, Since: at.since(),
 		})
 		if err == nil {
-			err = d.readLogs(id, body, tty, out, errs)
+			err = d.readLogs(id, body, tty, at, out, errs)
 			body.Close()
 		}
 		if err == nil || errors.Is(err, ErrUnknownTask) || !d.alive(container) {
@@ -92,14 +93,16 @@ func (d *Docker) alive(container string) bool {
 	return err == nil && seen.Container.State.Running
 }
 
-// readLogs writes what comes to the two streams, and notes how far it came whenever nothing more is there.
-func (d *Docker) readLogs(id string, from io.Reader, tty bool, out, errs io.Writer) error {
+// readLogs writes what comes to the two streams, and notes how far it came whenever nothing more is there. What was
+// written after the last note, by an agent that was killed, comes again and is passed over.
+func (d *Docker) readLogs(id string, from io.Reader, tty bool, at position, out, errs *rotator) error {
 	in := bufio.NewReaderSize(from, 64<<10)
-	last := ""
+	streams := map[bool]io.Writer{false: &passOver{out, out.behind(at.Stdout)}, true: &passOver{errs, errs.behind(at.Stderr)}}
+	news := false
 	note := func() {
-		if last != "" {
-			os.WriteFile(d.positionPath(id), []byte(last), 0o600) // without it lines come twice, after a crash
-			last = ""
+		if news {
+			at.Stdout, at.Stderr, news = out.mark(), errs.mark(), false
+			d.note(id, at) // what cannot be noted is passed over after a restart
 		}
 	}
 	defer note()
@@ -107,15 +110,11 @@ func (d *Docker) readLogs(id string, from io.Reader, tty bool, out, errs io.Writ
 		if in.Buffered() == 0 {
 			note()
 		}
-		line, toStderr, err := nextEntry(in, tty)
-		if len(line) > 0 {
-			at, text, _ := strings.Cut(string(line), " ")
-			last = at
-			if toStderr {
-				io.WriteString(errs, text)
-			} else {
-				io.WriteString(out, text)
-			}
+		entry, toStderr, err := nextEntry(in, tty)
+		if len(entry) > 0 {
+			written, text, _ := strings.Cut(string(entry), " ")
+			io.WriteString(streams[toStderr], text)
+			at.Read, news = written, true
 		}
 		if errors.Is(err, io.EOF) {
 			return nil

@@ -140,3 +140,32 @@ func (r *rotator) Close() error {
 	r.file = nil
 	return err
 }
+
+// A mark is a place in a stream: a file, and how many bytes of it there are.
+type mark struct {
+	Index int
+	Size  int64
+}
+
+// mark is where the stream ends now.
+func (r *rotator) mark() mark {
+	m := mark{Index: r.index, Size: r.size}
+	if r.file == nil {
+		m.Size = 0
+		if info, err := os.Stat(r.path()); err == nil {
+			m.Size = info.Size()
+		}
+	}
+	return m
+}
+
+// behind is how many bytes the stream has behind a mark, without those in files that have been removed.
+func (r *rotator) behind(m mark) int64 {
+	n := -m.Size
+	for _, index := range LogIndexes(r.dir, r.prefix) {
+		if info, err := os.Stat(filepath.Join(r.dir, r.prefix+strconv.Itoa(index))); err == nil && index >= m.Index {
+			n += info.Size()
+		}
+	}
+	return max(n, 0)
+}
