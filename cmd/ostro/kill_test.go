@@ -145,14 +145,11 @@ func TestDeployKilled(t *testing.T) {
 			k := &killer{at: at, when: when}
 			name := fmt.Sprintf("k%d%s", at, when[:2])
 			code, said := run(k, name)
-			if k.request == "" {
-				continue // it needed fewer requests this time
+			if k.request == "" || code == 0 {
+				continue // it needed fewer requests this time, or was over with the last one
 			}
 			tried++
 			t.Run(fmt.Sprintf("%s %d %s", when, at, k.request), func(t *testing.T) {
-				if code == 0 {
-					t.Skip("it was over before")
-				}
 				if code != -1 {
 					t.Fatalf("it ended by itself with %d: %s", code, said)
 				}
