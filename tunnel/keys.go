@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -286,33 +287,31 @@ func (l *lockedKey) Sign(rand io.Reader, data []byte) (*ssh.Signature, error) {
 	return l.SignWithAlgorithm(rand, data, "")
 }
 
-// ask does not wait for an answer longer than the login's context does.
-func (l *lockedKey) ask() ([]byte, error) {
-	type answer struct {
-		passphrase []byte
-		err        error
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		passphrase, err := l.tunnel.config.Passphrase(l.ctx, l.file)
-		answers <- answer{passphrase, err}
-	}()
-	select {
-	case a := <-answers:
-		return a.passphrase, a.err
-	case <-l.ctx.Done():
-		return nil, context.Cause(l.ctx)
+// passphraseTries is how often somebody may mistype. (OpenSSH: NumberOfPasswordPrompts.)
+const passphraseTries = 3
+
+// unlock asks for the passphrase until it opens the key.
+func (l *lockedKey) unlock() (ssh.Signer, error) {
+	for try := 1; ; try++ {
+		passphrase, err := l.tunnel.config.Passphrase(l.ctx, l.file, try > 1)
+		if err != nil {
+			return nil, &Error{Err: fmt.Errorf("passphrase of %s: %w", l.file, err), Hint: "or add the key to the agent: ssh-add " + l.file, Final: true}
+		}
+		signer, err := ssh.ParsePrivateKeyWithPassphrase(l.pem, passphrase)
+		if err == nil {
+			return signer, nil
+		}
+		mistyped := errors.Is(err, x509.IncorrectPasswordError) || len(passphrase) == 0
+		if !mistyped || try == passphraseTries {
+			return nil, &Error{Err: fmt.Errorf("the passphrase does not open %s: %w", l.file, err), Hint: "try again, or add the key to the agent: ssh-add " + l.file, Final: true}
+		}
 	}
 }
 
 func (l *lockedKey) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
-	passphrase, err := l.ask()
+	signer, err := l.unlock()
 	if err != nil {
-		return nil, &Error{Err: fmt.Errorf("passphrase of %s: %w", l.file, err), Hint: "or add the key to the agent: ssh-add " + l.file, Final: true}
-	}
-	signer, err := ssh.ParsePrivateKeyWithPassphrase(l.pem, passphrase)
-	if err != nil {
-		return nil, &Error{Err: fmt.Errorf("the passphrase does not open %s: %w", l.file, err), Hint: "try again, or add the key to the agent: ssh-add " + l.file, Final: true}
+		return nil, err
 	}
 	l.tunnel.mu.Lock()
 	l.tunnel.unlocked[l.file] = signer

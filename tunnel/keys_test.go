@@ -80,7 +80,7 @@ func TestLockedKey(t *testing.T) {
 	server.allow(t, writeLockedKey(t, h.path("id_ed25519"), "secret"))
 	writeLockedKey(t, h.path("id_ecdsa"), "not asked for")
 	var asked []string
-	c.Passphrase = func(_ context.Context, file string) ([]byte, error) {
+	c.Passphrase = func(_ context.Context, file string, _ bool) ([]byte, error) {
 		asked = append(asked, filepath.Base(file))
 		return []byte("secret"), nil
 	}
@@ -95,12 +95,29 @@ func TestLockedKey(t *testing.T) {
 
 	t.Run("wrong passphrase", func(t *testing.T) {
 		c := c
-		c.Passphrase = func(context.Context, string) ([]byte, error) { return []byte("wrong"), nil }
+		var again []bool
+		c.Passphrase = func(_ context.Context, _ string, once bool) ([]byte, error) {
+			again = append(again, once)
+			return []byte("wrong"), nil
+		}
 		wantText(t, "error", refused(t, c).Error(), "the passphrase does not open "+h.path("id_ed25519"))
+		if fmt.Sprint(again) != "[false true true]" {
+			t.Errorf("asked again: %v, want three tries", again)
+		}
+	})
+	t.Run("right at the second try", func(t *testing.T) {
+		c := c
+		c.Passphrase = func(_ context.Context, _ string, again bool) ([]byte, error) {
+			if !again {
+				return nil, nil
+			}
+			return []byte("secret"), nil
+		}
+		echo(t, open(t, c).DialContext)
 	})
 	t.Run("nobody answers", func(t *testing.T) {
 		c := c
-		c.Passphrase = func(context.Context, string) ([]byte, error) { return nil, errors.New("no terminal") }
+		c.Passphrase = func(context.Context, string, bool) ([]byte, error) { return nil, errors.New("no terminal") }
 		e := refused(t, c)
 		wantText(t, "error", e.Error(), "no terminal")
 		wantText(t, "hint", e.Hint, "ssh-add "+h.path("id_ed25519"))

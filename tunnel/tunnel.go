@@ -47,8 +47,9 @@ type Config struct {
 	// Getenv reads the environment; nil means os.Getenv.
 	Getenv func(string) string
 	// Passphrase asks for the passphrase of a key file, once the server has said
-	// that it would take that key. When nil, encrypted keys are skipped.
-	Passphrase func(ctx context.Context, file string) ([]byte, error)
+	// that it would take that key; again when what it gave before does not open
+	// the file. It returns when the context ends. When nil, encrypted keys are skipped.
+	Passphrase func(ctx context.Context, file string, again bool) ([]byte, error)
 	// Event hears of the connection being lost and being back. Calls do not
 	// overlap. It may be nil.
 	Event func(Event)

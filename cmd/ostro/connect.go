@@ -13,7 +13,6 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/hashicorp/nomad/api"
-	"golang.org/x/term"
 
 	"ostro/tunnel"
 )
@@ -227,21 +226,6 @@ func (p *project) tunnelEvent(e tunnel.Event) {
 		p.t.warn("contact lost: the SSH connection broke: %v", e.Err)
 	default:
 		p.t.info("the SSH connection is back")
-	}
-}
-
-// passphrase asks for the passphrase of a key, where there is somebody to ask.
-func (t *terminal) passphrase() func(context.Context, string) ([]byte, error) {
-	if !isTerminal(t.in) || !t.tty {
-		return nil
-	}
-	file := t.in.(*os.File)
-	return func(_ context.Context, key string) ([]byte, error) {
-		fmt.Fprintf(t.err, "ostro: passphrase of %s: ", printable(key))
-		t.err.Flush()
-		secret, err := term.ReadPassword(int(file.Fd()))
-		fmt.Fprintln(t.err)
-		return secret, err
 	}
 }
 

@@ -49,7 +49,7 @@ func runScripts(t *testing.T, files []string, setup func(*testscript.Env) error)
 			return setup(env)
 		}, RequireExplicitExec: true, RequireUniqueNames: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await": await, "exits": exits, "fault": faultCommand, "get": get, "listen": listen, "signal": signalCommand, "ssh-agent": sshAgent, "sshd": sshdCommand, "tasks": tasks,
+			"await": await, "exits": exits, "fault": faultCommand, "get": get, "listen": listen, "signal": signalCommand, "ssh-agent": sshAgent, "sshd": sshdCommand, "talk": talk, "tasks": tasks,
 		},
 		Condition: condition,
 	})
