@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-memdb"
@@ -23,7 +24,7 @@ const (
 // errACLOff answers where access control is off. (Nomad: the text.)
 var errACLOff = badRequest("ACL support disabled")
 
-var validPolicy = regexp.MustCompile("^[a-zA-Z0-9-]{1,128}$")
+var validPolicy = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("^[a-zA-Z0-9-]{1,128}$") })
 
 // withACL answers only where access control is on.
 func (s *server) withACL(h handler) handler {
@@ -232,7 +233,7 @@ func (s *server) writeACLPolicy(r *request) (any, error) {
 		return nil, badRequest("ACL policy name does not match request path")
 	}
 	p := problems{}
-	p.refuse(!validPolicy.MatchString(policy.Name), "invalid name '%s'", policy.Name)
+	p.refuse(!validPolicy().MatchString(policy.Name), "invalid name '%s'", policy.Name)
 	if _, err := parseRules(policy.Rules); err != nil {
 		p.all(fmt.Errorf("failed to parse rules: %w", err))
 	}

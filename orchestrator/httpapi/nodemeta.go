@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 	"regexp"
+	"sync"
 
 	"github.com/hashicorp/nomad/api"
 
@@ -10,7 +11,9 @@ import (
 )
 
 // validMetaName is what HCL can name, with dots. (Nomad.)
-var validMetaName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_-]*(\.[a-zA-Z_][a-zA-Z0-9_-]*)*$`)
+var validMetaName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_-]*(\.[a-zA-Z_][a-zA-Z0-9_-]*)*$`)
+})
 
 // metaNode is the node that a request about meta names, or the first one.
 // (Nomad: the texts.)
@@ -64,7 +67,7 @@ func (s *server) writeNodeMeta(r *request) (any, error) {
 		return nil, badRequest("missing required Meta object")
 	}
 	for name := range req.Meta {
-		if !validMetaName.MatchString(name) {
+		if !validMetaName().MatchString(name) {
 			return nil, badRequest("%q is invalid; metadata keys must be valid dotted hcl identifiers", name)
 		}
 	}
