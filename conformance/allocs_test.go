@@ -118,6 +118,12 @@ var allocations = []scenario{
 		s.register(spec{kind: "system", update: late, script: "exit 3"})
 		s.untilDeployment("failed")
 	}},
+	{name: "system-reverts", full: true, differs: "a version after a failed one has its deployment; in Nomad the failed one keeps it from that", run: func(s *session) {
+		s.deploy(spec{kind: "system", update: "auto_revert = true"})
+		s.register(spec{kind: "system", update: "auto_revert = true\n" + late, script: "exit 3"})
+		s.until("it is reverted", func() bool { return s.version() == 2 })
+		s.untilAllocs(1, "running")
+	}},
 	{name: "system-canary", full: true, run: func(s *session) {
 		s.deploy(spec{kind: "system", update: "canary = 100"})
 		s.register(spec{kind: "system", update: "canary = 100", script: "exec sleep 1001"})

@@ -198,4 +198,21 @@ var registering = []scenario{
 			s.say("evaluation for %s: priority %d", e.TriggeredBy, e.Priority)
 		}
 	}},
+	{name: "jobs-that-are-refused", run: func(s *session) {
+		for _, j := range []spec{
+			{job: `priority = 101`}, {job: `priority = 0`}, {job: `datacenters = []`}, {kind: "nope"}, {job: `region = "nope"`},
+			{group: `count = -1`}, {update: "healthy_deadline = \"2m\"\nprogress_deadline = \"1m\""}, {update: "min_healthy_time = \"2m\""}, {update: "max_parallel = -1"},
+			{update: "canary = -1"}, {update: `health_check = "nope"`}, {restart: `mode = "nope"`}, {restart: "attempts = -1"},
+			{resources: "memory = 1"}, {resources: "cpu = 10\nmemory = 20\nmemory_max = 10"}, {task: `driver = ""`}, {task: `kill_timeout = "-1s"`},
+			{task: "leader = true", tasks: task("u", "", "", "leader = true", "")}, {tasks: task("t", "", "", "", "")}, {more: spec{}.another("g")},
+			{group: constraint("${attr.kernel.name}", "nope", "x")}, {group: constraint("${attr.kernel.name}", "regexp", "(")}, {group: constraint("${attr.kernel.name}", "version", "x.y")},
+			{task: "artifact {\nsource = \"http://127.0.0.1/a\"\ndestination = \"../../..\"\n}"}, {task: "template {\ndata = \"a\"\n}"},
+			{task: "template {\ndata = \"a\"\ndestination = \"local/a\"\nchange_mode = \"signal\"\n}"}, {tasks: task("u", "", "", hook("nope", false), "")},
+			{tasks: task("u", "", "", hook("poststop", true), "")}, {task: hook("prestart", false)}, {group: "ephemeral_disk {\nsize = 10\n}"},
+			{group: "spread {\nattribute = \"${node.datacenter}\"\nweight = 101\n}"}, {group: "affinity {\nattribute = \"${node.datacenter}\"\nvalue = \"a\"\nweight = 0\n}"},
+			{task: "logs {\nmax_files = 0\n}"}, {job: "meta {\n\"a b\" = \"1\"\n}"}, {group: "network {\nmode = \"nope\"\n}"},
+		} {
+			s.tryHCL(j.hcl(s.job))
+		}
+	}},
 }

@@ -162,6 +162,7 @@ var (
 	indexes  = regexp.MustCompile(`(modify index:?) \d+`)
 	statuses = regexp.MustCompile(`Unexpected response code: `)
 	ports    = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+	children = regexp.MustCompile(`/(periodic|dispatch|dispatch-mine)-[0-9]+(-[0-9a-f]+)?`)
 	reserved = regexp.MustCompile(`(reserved port collision \w+)=\d+`)
 	// Nomad says it or not, by what it hears of first: the failed task or the
 	// failed allocation.
@@ -176,6 +177,7 @@ func plain(text string) string {
 	text = hasty.ReplaceAllString(text, "")
 	text = statuses.ReplaceAllString(text, "")
 	text = ports.ReplaceAllString(text, "127.0.0.1:PORT")
+	text = children.ReplaceAllString(text, "/$1-TIME")
 	text = reserved.ReplaceAllString(text, "$1=PORT")
 	lines := strings.Split(text, "\n")
 	return strings.Join(slices.DeleteFunc(lines, func(l string) bool { return strings.TrimSpace(l) == "" }), "\n")

@@ -320,3 +320,15 @@ func (s *session) untilFile(path string) {
 		return err == nil
 	})
 }
+
+// tryHCL submits a job that may be refused already when it is parsed (what the
+// parsers say of that is their own). If it is good, it is refused for its index.
+func (s *session) tryHCL(text string) {
+	s.Helper()
+	job, err := s.client.Jobs().ParseHCL(text, true)
+	if err != nil {
+		s.say("register: not parsed")
+		return
+	}
+	s.registerJob(job, &api.RegisterOptions{EnforceIndex: true, ModifyIndex: 1 << 40})
+}

@@ -98,7 +98,8 @@ func (l *loop) countHealth(tx *state.Txn, before, after *api.Allocation) {
 	tx.PutDeployment(d)
 	l.advance(tx, d)
 	current := tx.Deployment(nil, d.ID)
-	asked := tx.PendingEval(nil, d.Namespace, d.JobID, reconcile.TriggerDeploymentWatcher) != nil
+	byWatcher := func(trigger string) bool { return trigger == reconcile.TriggerDeploymentWatcher }
+	asked := tx.PendingEval(nil, d.Namespace, d.JobID, byWatcher) != nil
 	if current.Status == api.DeploymentStatusRunning && !asked {
 		if eval := reconcile.NewEval(l.Deployment(tx, current)); eval != nil {
 			tx.PutEval(eval)

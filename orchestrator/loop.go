@@ -272,14 +272,15 @@ const unblockTimer = "capacity"
 
 // unblock gives every evaluation that waits for capacity another try. One that
 // still finds none is not written, and one whose job is about to be decided
-// about is left alone. Room alone does not help what no node could run: that
+// about is left alone, unless that is for the same node. (Nomad: what waits comes
+// first.) Room alone does not help what no node could run: that
 // waits until the nodes change. (Nomad: E4.)
 func (l *loop) unblock(world bool) {
 	for _, blocked := range inOrder(l.store.Snapshot().OpenEvals(nil, api.EvalStatusBlocked)) {
 		l.update("unblock an evaluation", unblockTimer, func(tx *state.Txn) {
 			eval := tx.Eval(nil, blocked.ID)
 			if eval == nil || eval.Status != api.EvalStatusBlocked || !world && !reconcile.NeedsRoom(eval) ||
-				tx.PendingEval(nil, eval.Namespace, eval.JobID, "") != nil {
+				tx.PendingEval(nil, eval.Namespace, eval.JobID, notByNode) != nil {
 				return
 			}
 			if changes := l.Evaluation(tx, eval); !changes.Idle() {
@@ -288,3 +289,5 @@ func (l *loop) unblock(world bool) {
 		})
 	}
 }
+
+func notByNode(trigger string) bool { return trigger != decide.TriggerNodeUpdate }

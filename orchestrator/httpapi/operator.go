@@ -19,8 +19,14 @@ func (s *server) systemGC(*request) (any, error) {
 	return stream(func(http.ResponseWriter) error { return nil }), nil
 }
 
-// reconcileSummaries has nothing to do: summaries are counted anew each time.
-func (s *server) reconcileSummaries(*request) (any, error) { return struct{}{}, nil }
+// reconcileSummaries lets summaries count only what is there. (Nomad.)
+func (s *server) reconcileSummaries(*request) (any, error) {
+	_, err := s.Store.Update(func(tx *state.Txn) error {
+		tx.ForgetCollected()
+		return nil
+	})
+	return struct{}{}, err
+}
 
 // enterprise answers for what only Nomad Enterprise has. (Nomad: the text.)
 func (s *server) enterprise(*request) (any, error) {

@@ -11,7 +11,8 @@ import (
 )
 
 // planJob does what a registration and its evaluation would do, tells about it,
-// and forgets it. (Nomad: R5.)
+// and forgets it. Whether the job may follow the stored one is not asked.
+// (Nomad: R5.)
 func (s *server) planJob(r *request) (any, error) {
 	req := api.JobPlanRequest{}
 	if err := decode(r, &req); err != nil {

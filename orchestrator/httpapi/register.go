@@ -69,6 +69,9 @@ func (s *server) register(r *request, wantID string) (any, error) {
 	}
 	reply := registerReply{Warnings: warnings}
 	index, err := s.Store.Update(func(tx *state.Txn) error {
+		if err := checkRegistration(tx, req); err != nil {
+			return err
+		}
 		job, eval, err := s.putJob(tx, req)
 		if err != nil {
 			return err
@@ -97,26 +100,32 @@ func checkJobRequest(job *api.Job, wantID string) error {
 	return refuseNulls(job)
 }
 
+// checkRegistration refuses a job that may not follow the stored one.
+func checkRegistration(tx *state.Txn, req api.JobRegisterRequest) error {
+	old := tx.Job(nil, *req.Job.Namespace, *req.Job.ID)
+	if err := registration(req).Check(old); err != nil {
+		return err
+	}
+	return checkTransition(old, req.Job)
+}
+
+func registration(req api.JobRegisterRequest) state.Registration {
+	return state.Registration{
+		Job: req.Job, Submission: req.Submission, EnforceIndex: req.EnforceIndex, JobModifyIndex: req.JobModifyIndex,
+	}
+}
+
 // putJob stores the job of a request within a write. The evaluation is nil for
 // a job that is launched by time or by dispatch. (Nomad: R4.)
 func (s *server) putJob(tx *state.Txn, req api.JobRegisterRequest) (*api.Job, *api.Evaluation, error) {
 	old := tx.Job(nil, *req.Job.Namespace, *req.Job.ID)
-	registration := state.Registration{
-		Job: req.Job, Submission: req.Submission, EnforceIndex: req.EnforceIndex, JobModifyIndex: req.JobModifyIndex,
-	}
-	if err := registration.Check(old); err != nil {
-		return nil, nil, err
-	}
-	if err := checkTransition(old, req.Job); err != nil {
-		return nil, nil, err
-	}
 	if old != nil {
 		preserve(old, req)
 	}
 	for _, policy := range state.ScalingPolicies(req.Job) {
 		policy.ID = s.Clock.NewID()
 	}
-	job, err := tx.RegisterJob(registration)
+	job, err := tx.RegisterJob(registration(req))
 	if err != nil {
 		return nil, nil, err
 	}

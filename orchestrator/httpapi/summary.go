@@ -7,7 +7,8 @@ import (
 	"ostro/orchestrator/state"
 )
 
-// summarize counts the allocations of this life of a job by group. (Nomad: R15.)
+// summarize counts the allocations of this life of a job by group, those that
+// were collected, too. (Nomad: R15.)
 func summarize(snap *state.Snapshot, watch memdb.WatchSet, job *api.Job) *api.JobSummary {
 	summary := &api.JobSummary{
 		JobID: *job.ID, Namespace: *job.Namespace, Summary: map[string]api.TaskGroupSummary{},
@@ -22,9 +23,16 @@ func summarize(snap *state.Snapshot, watch memdb.WatchSet, job *api.Job) *api.Jo
 			continue
 		}
 		counts := summary.Summary[a.TaskGroup]
-		countAlloc(&counts, a)
+		countAllocs(&counts, a.ClientStatus, 1)
 		summary.Summary[a.TaskGroup] = counts
 		summary.ModifyIndex = max(summary.ModifyIndex, a.ModifyIndex)
+	}
+	for group, collected := range snap.Collected(watch, *job.Namespace, *job.ID) {
+		counts := summary.Summary[group]
+		for status, n := range collected {
+			countAllocs(&counts, status, n)
+		}
+		summary.Summary[group] = counts
 	}
 	if eval := newestEval(snap.EvalsByJob(watch, *job.Namespace, *job.ID)); eval != nil {
 		for group, queued := range eval.QueuedAllocations {
@@ -38,20 +46,21 @@ func summarize(snap *state.Snapshot, watch memdb.WatchSet, job *api.Job) *api.Jo
 	return summary
 }
 
-func countAlloc(counts *api.TaskGroupSummary, a *api.Allocation) {
-	switch a.ClientStatus {
+// countAllocs counts n allocations of a client status.
+func countAllocs(counts *api.TaskGroupSummary, status string, n int) {
+	switch status {
 	case api.AllocClientStatusPending:
-		counts.Starting++
+		counts.Starting += n
 	case api.AllocClientStatusRunning:
-		counts.Running++
+		counts.Running += n
 	case api.AllocClientStatusComplete:
-		counts.Complete++
+		counts.Complete += n
 	case api.AllocClientStatusFailed:
-		counts.Failed++
+		counts.Failed += n
 	case api.AllocClientStatusLost:
-		counts.Lost++
+		counts.Lost += n
 	case api.AllocClientStatusUnknown:
-		counts.Unknown++
+		counts.Unknown += n
 	}
 }
 

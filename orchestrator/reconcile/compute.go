@@ -52,8 +52,10 @@ type computation struct {
 
 	updated map[string]*api.Allocation
 	placer  *placer
-	failed  map[string]*api.AllocationMetric
-	queued  map[string]int
+	// exchanges and wanted ask for the allocations of a service or batch job.
+	exchanges, wanted []request
+	failed            map[string]*api.AllocationMetric
+	queued            map[string]int
 	// filteredOut are groups that no node can run: nothing waits for that.
 	filteredOut map[string]*api.AllocationMetric
 	// next is the last evaluation that follows this one by time.
@@ -191,15 +193,16 @@ func (c *computation) block(out *Changes) {
 	c.cancelBlocked(out, waiting, fmt.Sprintf(descBlockedTwice, out.Eval.JobID))
 }
 
-// NeedsRoom tells whether a blocked evaluation may find a place once other
-// allocations have gone.
+// NeedsRoom tells whether a blocked evaluation is tried again once other
+// allocations have gone: not when all nodes that were asked are of a wrong kind.
+// (Nomad: E4.)
 func NeedsRoom(eval *api.Evaluation) bool {
 	for _, metric := range eval.FailedTGAllocs {
-		if metric.NodesExhausted > 0 {
+		if metric.NodesExhausted > 0 || metric.NodesEvaluated == 0 {
 			return true
 		}
 		for why := range metric.ConstraintFiltered {
-			if strings.HasPrefix(why, "distinct_") {
+			if strings.HasPrefix(why, "distinct_") || strings.Contains(why, ".unique.") {
 				return true
 			}
 		}

@@ -44,17 +44,26 @@ type DrainChanges struct {
 // Drain decides what leaves a node next: of each group of a service as many as
 // its migrate block lets, measured by what is healthy on any node; of other
 // jobs nothing before the deadline, so that their work may end; and system jobs
-// when everything else has left. (Nomad: S5.)
+// when everything else has left. A drain by force begins like any other, and ends
+// at once. (Nomad: S5.)
 func Drain(in DrainInput) DrainChanges {
 	strategy := in.Node.DrainStrategy
 	deadline, limited := drainDeadline(strategy)
 	if limited && !deadline.After(in.Now) {
+		if first := in.services(); strategy.Deadline < 0 && len(first) > 0 && !in.begun() {
+			return DrainChanges{Move: first, CheckAt: in.Now}
+		}
 		return DrainChanges{Move: in.rest(), Done: true, Deadline: true}
 	}
 	if in.left() {
 		return DrainChanges{Move: in.rest(), Done: true}
 	}
-	changes := DrainChanges{CheckAt: deadline}
+	return DrainChanges{Move: in.services(), CheckAt: deadline}
+}
+
+// services lists what may leave the node of all services now.
+func (in DrainInput) services() []*api.Allocation {
+	var moved []*api.Allocation
 	seen := map[[2]string]bool{}
 	for _, a := range in.Allocs {
 		key := [2]string{a.Namespace, a.JobID}
@@ -62,9 +71,14 @@ func Drain(in DrainInput) DrainChanges {
 			continue
 		}
 		seen[key] = true
-		changes.Move = append(changes.Move, in.service(a.Namespace, a.JobID)...)
+		moved = append(moved, in.service(a.Namespace, a.JobID)...)
 	}
-	return changes
+	return moved
+}
+
+// begun tells whether something was told to leave the node already.
+func (in DrainInput) begun() bool {
+	return slices.ContainsFunc(in.Allocs, func(a *api.Allocation) bool { return isSet(a.DesiredTransition.Migrate) })
 }
 
 // drainDeadline is when a drain is forced; it never is where limited is false.

@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"slices"
+
 	"github.com/hashicorp/nomad/api"
 )
 
@@ -18,6 +20,14 @@ type request struct {
 	canary, reschedule bool
 	// node restricts the choice to one node (system jobs).
 	node *api.Node
+}
+
+// placeWanted finds places for all groups together: first for what takes the
+// place of an older version. (Nomad.)
+func (c *computation) placeWanted() {
+	for _, r := range slices.Concat(c.exchanges, c.wanted) {
+		c.place(r)
+	}
 }
 
 // place finds a node and makes the allocation. Where none fits it notes why,

@@ -15,7 +15,8 @@ func (c *computation) serviceJob() {
 }
 
 // eachGroup decides group by group, ends what belongs to groups that the job no
-// longer has, and completes the deployment when every group is done.
+// longer has, finds places for what is wanted once all that leaves has made room,
+// and completes the deployment when every group is done.
 func (c *computation) eachGroup(decide func(*api.TaskGroup, []*api.Allocation) (done bool)) {
 	groups := map[string][]*api.Allocation{}
 	for _, a := range c.in.Allocs {
@@ -29,6 +30,7 @@ func (c *computation) eachGroup(decide func(*api.TaskGroup, []*api.Allocation) (
 	for name, allocs := range groups {
 		c.stopLive(name, allocs)
 	}
+	c.placeWanted()
 	c.completeDeployment(done)
 }
 
@@ -90,15 +92,15 @@ func (g *group) compute() bool {
 		g.startDeployment(g.countMissing(count), canaries)
 	}
 	g.updateInPlace()
-	placed := g.placeCanaries(canaries)
+	g.wantCanaries(canaries)
 	wanted := g.missing(count)
 	ready := !g.paused() && !g.deploymentFailed() && !g.canarying()
-	placed = g.placeMissing(wanted, ready) && placed
+	g.wantMissing(wanted, ready)
 	exchanged := g.exchange(ready, len(wanted))
 	g.moveAll()
 	d := g.desired(g.name)
 	d.Ignore += uint64(len(g.same) + len(g.canaries))
-	return placed && exchanged && !g.waits && len(wanted) == 0 && len(g.inPlace) == 0 && canaries == 0 &&
+	return exchanged && !g.waits && len(wanted) == 0 && len(g.inPlace) == 0 && canaries == 0 &&
 		len(g.migrate) == 0 && len(g.reschedule) == 0 && !g.waitsToReschedule()
 }
 
@@ -255,7 +257,7 @@ func (g *group) canariesNeeded(state *api.DeploymentState) int {
 }
 
 // startDeployment makes the group part of a deployment when this version is
-// new to it. (Nomad: C2.)
+// new to it, or nothing of it is meant to run any more. (Nomad: C2.)
 func (g *group) startDeployment(missing, canaries int) {
 	u := strategy(g.in.Job, g.spec)
 	updates := len(g.inPlace) + len(g.destructive)
@@ -263,8 +265,10 @@ func (g *group) startDeployment(missing, canaries int) {
 	if u == nil || total == 0 || g.deploymentFailed() {
 		return
 	}
-	ran := slices.ContainsFunc(g.all, func(a *api.Allocation) bool { return sameVersion(a, g.in.Job) })
-	if ran && updates == 0 {
+	runs := slices.ContainsFunc(g.all, func(a *api.Allocation) bool {
+		return a.DesiredStatus == api.AllocDesiredStatusRun && sameVersion(a, g.in.Job)
+	})
+	if runs && updates == 0 {
 		return
 	}
 	g.joinDeployment(g.name, newGroupDeployment(u, total, canaries))
@@ -282,20 +286,15 @@ func (g *group) updateInPlace() {
 	}
 }
 
-// placeCanaries starts new allocations beside the old ones, under the names of
+// wantCanaries asks for new allocations beside the old ones, under the names of
 // those that they are to replace.
-func (g *group) placeCanaries(n int) bool {
+func (g *group) wantCanaries(n int) {
 	wanted := g.endedCanaries[:min(n, len(g.endedCanaries))]
 	for _, name := range g.canaryNames(n-len(wanted), wanted) {
 		wanted = append(wanted, request{group: g.spec, job: g.in.Job, name: name, canary: true})
 	}
-	ok := true
-	for _, w := range wanted {
-		g.desired(g.name).Canary++
-		placed := g.place(w)
-		ok = ok && placed
-	}
-	return ok
+	g.desired(g.name).Canary += uint64(len(wanted))
+	g.wanted = append(g.wanted, wanted...)
 }
 
 // canaryNames are names for n canaries: of old allocations, then free ones. No
@@ -334,7 +333,7 @@ func (g *group) exchange(ready bool, placed int) bool {
 	}
 	for _, a := range old[:n] {
 		g.desired(g.name).DestructiveUpdate++
-		g.place(request{group: g.spec, job: g.in.Job, name: g.nameLike(a), previous: a, stop: true, stopWhy: descUpdating})
+		g.exchanges = append(g.exchanges, request{group: g.spec, job: g.in.Job, name: g.nameLike(a), previous: a, stop: true, stopWhy: descUpdating})
 	}
 	g.desired(g.name).Ignore += uint64(len(old) - n)
 	return len(old) == 0
@@ -379,9 +378,10 @@ func (g *group) moveAll() {
 				g.change(a).FollowupEvalID = g.followUpEval(TriggerReschedule, at, descReschedulingFollowUp).ID
 			}
 		default:
-			if !g.place(g.replacement(a, descMigrating)) {
-				g.stop(a, descMigrating)
-			}
+			r := g.replacement(a, descMigrating)
+			r.stop = false
+			g.stop(a, descMigrating)
+			g.wanted = append(g.wanted, r)
 		}
 	}
 }
@@ -437,10 +437,9 @@ func (g *group) missing(count int) []request {
 	return wanted
 }
 
-// placeMissing places what is missing. While a deployment is paused, failed or
+// wantMissing asks for what is missing. While a deployment is paused, failed or
 // unpromoted only what was lost, or failed outside of it, is replaced.
-func (g *group) placeMissing(wanted []request, ready bool) bool {
-	ok := true
+func (g *group) wantMissing(wanted []request, ready bool) {
 	for _, w := range wanted {
 		if !ready && (w.previous == nil || w.reschedule && g.deploymentFailed() && w.previous.DeploymentID == g.deployment.ID) {
 			continue
@@ -449,8 +448,6 @@ func (g *group) placeMissing(wanted []request, ready bool) bool {
 		if w.reschedule && w.stop {
 			g.desired(g.name).Stop++
 		}
-		placed := g.place(w)
-		ok = ok && placed
+		g.wanted = append(g.wanted, w)
 	}
-	return ok
 }

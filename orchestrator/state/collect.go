@@ -27,6 +27,7 @@ func (tx *Txn) Remove(g Garbage) {
 	touched := map[[2]string]bool{}
 	for _, a := range g.Allocs {
 		tx.delete(tableAllocs, a)
+		tx.countCollected(a)
 		touched[[2]string{a.Namespace, a.JobID}] = true
 	}
 	for key := range touched {

@@ -11,8 +11,9 @@ import (
 
 // The tables of what is remembered of a job beside its versions.
 const (
-	tableLaunches = "periodic_launch"
-	tableScalings = "scaling_event"
+	tableLaunches  = "periodic_launch"
+	tableScalings  = "scaling_event"
+	tableCollected = "job_summary"
 )
 
 // trackedScalings is how many scaling events of a group are kept. (Nomad: R12.)
@@ -31,6 +32,13 @@ type scalingRow struct {
 	ModifyIndex      uint64
 }
 
+// collectedRow counts the allocations of a job that were collected as garbage, by
+// group and client status. (Nomad: R15.)
+type collectedRow struct {
+	Namespace, JobID string
+	Groups           map[string]map[string]int
+}
+
 // historyTables names the indexes of these tables.
 func historyTables() map[string]map[string]*memdb.IndexSchema {
 	return map[string]map[string]*memdb.IndexSchema{
@@ -42,12 +50,18 @@ func historyTables() map[string]map[string]*memdb.IndexSchema {
 			scaling := row.(*scalingRow)
 			return []string{scaling.Namespace, scaling.JobID}
 		}),
+		tableCollected: indexes(func(row any) []string {
+			collected := row.(*collectedRow)
+			return []string{collected.Namespace, collected.JobID}
+		}),
 	}
 }
 
 // historyOrder says how rows of these tables are read from disk.
 func historyOrder() []diskTable {
-	return []diskTable{{tableLaunches, plain[launchRow]}, {tableScalings, plain[scalingRow]}}
+	return []diskTable{
+		{tableLaunches, plain[launchRow]}, {tableScalings, plain[scalingRow]}, {tableCollected, plain[collectedRow]},
+	}
 }
 
 // LastLaunch is when a periodic job was last launched; zero when it never was.
@@ -87,6 +101,38 @@ func (tx *Txn) PutScalingEvent(namespace, jobID, group string, event api.Scaling
 	tx.insert(tableScalings, &scalingRow{namespace, jobID, groups, tx.Index})
 }
 
+// Collected counts the allocations of a job that were collected as garbage, by
+// group and client status.
+func (s *Snapshot) Collected(ws memdb.WatchSet, namespace, jobID string) map[string]map[string]int {
+	if row := first[collectedRow](s, ws, tableCollected, byID, namespace, jobID); row != nil {
+		return row.Groups
+	}
+	return nil
+}
+
+// countCollected counts an allocation that is collected, as long as its job lives.
+func (tx *Txn) countCollected(a *api.Allocation) {
+	if job := tx.Job(nil, a.Namespace, a.JobID); job == nil || *job.CreateIndex != *a.Job.CreateIndex {
+		return
+	}
+	groups := map[string]map[string]int{}
+	for name, counts := range tx.Collected(nil, a.Namespace, a.JobID) {
+		groups[name] = maps.Clone(counts)
+	}
+	if groups[a.TaskGroup] == nil {
+		groups[a.TaskGroup] = map[string]int{}
+	}
+	groups[a.TaskGroup][a.ClientStatus]++
+	tx.insert(tableCollected, &collectedRow{a.Namespace, a.JobID, groups})
+}
+
+// ForgetCollected lets the summaries of all jobs count only what is there.
+func (tx *Txn) ForgetCollected() {
+	for _, row := range all[collectedRow](&tx.Snapshot, nil, tableCollected, byID+"_prefix", "") {
+		tx.delete(tableCollected, row)
+	}
+}
+
 // forgetHistory removes what is remembered of a job.
 func (tx *Txn) forgetHistory(namespace, jobID string) {
 	if row := first[launchRow](&tx.Snapshot, nil, tableLaunches, byID, namespace, jobID); row != nil {
@@ -94,5 +140,8 @@ func (tx *Txn) forgetHistory(namespace, jobID string) {
 	}
 	if row := first[scalingRow](&tx.Snapshot, nil, tableScalings, byID, namespace, jobID); row != nil {
 		tx.delete(tableScalings, row)
+	}
+	if row := first[collectedRow](&tx.Snapshot, nil, tableCollected, byID, namespace, jobID); row != nil {
+		tx.delete(tableCollected, row)
 	}
 }

@@ -145,12 +145,11 @@ func (s *Snapshot) BlockedEval(ws memdb.WatchSet, namespace, jobID string) *api.
 	return first[api.Evaluation](s, ws, tableEvals, byOpen, api.EvalStatusBlocked, namespace, jobID)
 }
 
-// PendingEval is an evaluation of a job that has yet to be decided, or nil. One
-// that waits for a time is not meant. A trigger that is not empty asks for one
-// of that.
-func (s *Snapshot) PendingEval(ws memdb.WatchSet, namespace, jobID, trigger string) *api.Evaluation {
+// PendingEval is an evaluation of a job that has yet to be decided, and whose
+// trigger is one that is asked for, or nil. One that waits for a time is not meant.
+func (s *Snapshot) PendingEval(ws memdb.WatchSet, namespace, jobID string, triggered func(by string) bool) *api.Evaluation {
 	for _, eval := range all[api.Evaluation](s, ws, tableEvals, byOpen, api.EvalStatusPending, namespace, jobID) {
-		if eval.WaitUntil.IsZero() && (trigger == "" || eval.TriggeredBy == trigger) {
+		if eval.WaitUntil.IsZero() && triggered(eval.TriggeredBy) {
 			return eval
 		}
 	}

@@ -1,0 +1,150 @@
+package conformance
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+)
+
+// nodes is about the node of the agent. These scenarios have it for themselves.
+var nodes = []scenario{
+	{name: "node-ineligible", full: true, alone: true, run: func(s *session) {
+		s.eligible(false)
+		s.register(undeployed(spec{}))
+		s.untilBlocked()
+		s.look()
+		s.eligible(true)
+		s.untilAllocs(1, "running")
+	}},
+	{name: "node-ineligible-for-what-runs", full: true, alone: true, run: func(s *session) {
+		s.deploy(spec{})
+		s.eligible(false)
+		s.register(spec{script: "exec sleep 1001"})
+		s.untilBlocked()
+		s.look()
+		s.eligible(true)
+		s.untilDeployment("successful")
+	}},
+	{name: "drained-by-force", full: true, alone: true, run: func(s *session) {
+		s.deploy(spec{count: 2})
+		s.drain(&api.DrainSpec{Deadline: -1 * time.Second})
+		s.untilBothLeft()
+		s.eligible(true)
+		s.untilAllocs(2, "running")
+	}},
+	{name: "drained-with-a-deadline", full: true, alone: true, run: func(s *session) {
+		s.deploy(spec{count: 2})
+		s.drain(&api.DrainSpec{Deadline: 3 * time.Second})
+		s.untilBothLeft()
+		s.eligible(true)
+		s.untilAllocs(2, "running")
+	}},
+	{name: "drained-but-for-system-jobs", full: true, alone: true, run: func(s *session) {
+		s.deploy(spec{kind: "system"})
+		s.drain(&api.DrainSpec{Deadline: -1 * time.Second, IgnoreSystemJobs: true})
+		s.untilDrained()
+	}},
+	{name: "drained-with-system-jobs", full: true, alone: true, run: func(s *session) {
+		s.deploy(spec{kind: "system"})
+		s.drain(&api.DrainSpec{Deadline: -1 * time.Second})
+		s.untilDrained()
+		s.until("it has ended", func() bool { return s.ended("g[0]") })
+	}},
+	{name: "drain-called-off", full: true, alone: true, run: func(s *session) {
+		s.deploy(spec{})
+		s.drain(&api.DrainSpec{Deadline: time.Hour})
+		s.untilBlocked()
+		s.drain(nil)
+		s.look()
+	}},
+	{name: "drained-while-deploying", full: true, alone: true, run: func(s *session) {
+		s.deploy(spec{})
+		s.register(spec{update: `health_check = "manual"`, script: "exec sleep 1001"})
+		s.until("the new one runs", func() bool { return s.ended("g[0]") && len(s.allocs("running")) == 1 })
+		s.drain(&api.DrainSpec{Deadline: -1 * time.Second})
+		s.untilBlocked()
+	}},
+	{name: "batch-drained", full: true, alone: true, run: func(s *session) {
+		s.register(spec{kind: "batch"})
+		s.untilAllocs(1, "running")
+		s.drain(&api.DrainSpec{Deadline: -1 * time.Second})
+		s.until("it has ended", func() bool { return s.ended("g[0]") })
+	}},
+	{name: "collected", full: true, alone: true, run: func(s *session) {
+		s.deploy(spec{})
+		s.stop(false)
+		s.until("it has ended", func() bool { return s.ended("g[0]") })
+		s.check(s.client.System().GarbageCollect())
+		s.until("the job is gone", func() bool {
+			_, _, err := s.client.Jobs().Info(s.job, nil)
+			return err != nil
+		})
+	}},
+	{name: "collected-while-it-runs", full: true, alone: true, run: func(s *session) {
+		s.deploy(spec{})
+		s.deploy(spec{script: "exec sleep 1001"})
+		s.until("the old one has ended", func() bool { return s.ended("g[0]") })
+		s.check(s.client.System().GarbageCollect())
+		s.until("the old one is gone", func() bool { return len(s.stubs(s.job)) == 1 })
+	}},
+	{name: "node-calls-that-are-refused", run: func(s *session) {
+		const nobody = "00000000-0000-0000-0000-000000000000"
+		_, err := s.client.Nodes().ToggleEligibility(nobody, true, nil)
+		s.reply("eligibility", err)
+		_, err = s.client.Nodes().UpdateDrain(nobody, &api.DrainSpec{}, false, nil)
+		s.reply("drain", err)
+		_, _, err = s.client.Nodes().Info(nobody, nil)
+		s.reply("info", err)
+	}},
+}
+
+// node is the only one of the agent.
+func (s *session) node() *api.Node {
+	s.Helper()
+	list, _, err := s.client.Nodes().List(nil)
+	s.check(err)
+	if len(list) != 1 {
+		s.Fatalf("there are %d nodes", len(list))
+	}
+	node, _, err := s.client.Nodes().Info(list[0].ID, nil)
+	s.check(err)
+	return node
+}
+
+func (s *session) sayNode() {
+	node := s.node()
+	text := fmt.Sprintf("node: %s, %s, drain %t", node.Status, node.SchedulingEligibility, node.DrainStrategy != nil)
+	if node.LastDrain != nil {
+		text += fmt.Sprintf(", last drain %s", node.LastDrain.Status)
+	}
+	s.say("%s", text)
+}
+
+func (s *session) eligible(is bool) {
+	_, err := s.client.Nodes().ToggleEligibility(s.node().ID, is, nil)
+	s.reply("eligibility", err)
+	s.sayNode()
+}
+
+func (s *session) drain(spec *api.DrainSpec) {
+	_, err := s.client.Nodes().UpdateDrain(s.node().ID, spec, spec == nil, nil)
+	s.reply("drain", err)
+	if spec == nil {
+		s.sayNode()
+	}
+}
+
+// untilBothLeft waits until two allocations have ended, and a deployment waits to
+// place them anew. (What Nomad says of the job meanwhile is now this, now that.)
+func (s *session) untilBothLeft() {
+	s.Helper()
+	s.until("both have ended", func() bool { return s.ended("g[0]") && s.ended("g[1]") })
+	s.untilDeployment("running")
+}
+
+func (s *session) untilDrained() {
+	s.Helper()
+	s.until("the drain is complete", func() bool { return s.node().DrainStrategy == nil })
+	s.sayNode()
+}
