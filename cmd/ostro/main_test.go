@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	if strings.HasSuffix(os.Args[0], ".test") {
 		os.Args = slices.Insert(os.Args, 1, "-test.parallel=5")
 	}
-	testscript.Main(m, map[string]func(){"ostro": main})
+	testscript.Main(m, map[string]func(){"ostro": main, "blob-store": blobStore, "http-get": httpGet})
 }
 
 // TestScripts runs the scripts of testdata: the specification of the command

@@ -163,6 +163,9 @@ func addressesOf(to *target, allocID string, query *api.QueryOptions) []string {
 	for _, port := range alloc.AllocatedResources.Shared.Ports {
 		host := port.HostIP
 		if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
+			if to.address == "" {
+				continue // it answers on the far side of the tunnel, and not here
+			}
 			host = "localhost"
 		}
 		addresses = append(addresses, "http://"+net.JoinHostPort(host, strconv.Itoa(port.Value)))

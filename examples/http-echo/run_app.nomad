@@ -36,7 +36,7 @@ job "run_http_server" {
       driver = "raw_exec"
 
       artifact {
-        source      = "https://[[ .s3_binary_path ]].s3.amazonaws.com/http-echo_[[ .BB_COMMIT ]].zip"
+        source      = "s3::https://[[ .s3_binary_path ]].s3.amazonaws.com/http-echo_[[ .BB_COMMIT ]].zip"
         destination = "local/bin"
 
         # Without keys, the node uses a role of its own.
