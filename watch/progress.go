@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -131,5 +132,5 @@ func allocState(a *api.AllocationListStub) string {
 }
 
 func byName(a, b *api.AllocationListStub) int {
-	return strings.Compare(a.Name+a.ID, b.Name+b.ID)
+	return cmp.Or(byIndex(a.Name, b.Name), strings.Compare(a.ID, b.ID))
 }

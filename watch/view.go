@@ -25,13 +25,14 @@ type DeploymentView struct {
 	Status  string    // of the deployment, else of the job
 	Due     time.Time // when it fails unless it gets on, zero where it does not
 	Groups  []GroupView
-	Allocs  []AllocView // those that are not settled, by name
+	Allocs  []AllocView // those that are not settled: failed, coming, leaving
 }
 
 // GroupView counts the allocations of a group.
 type GroupView struct {
 	Name                                string
 	Desired, Placed, Healthy, Unhealthy int
+	Failed                              int // for good, though they may have been healthy before
 	Canaries                            int // desired ones that are not promoted
 	Unplaced                            int // that wait for a node
 }
@@ -43,7 +44,8 @@ type AllocView struct {
 	Status         string // in a few words
 	Restarts       int
 	Since          time.Time // it was made
-	Failed         bool
+	Failed         bool      // or unhealthy
+	Leaving        bool      // it is on its way out
 }
 
 // view makes a view of what was seen last.
@@ -76,13 +78,28 @@ func (s *Snapshot) deploymentView(t Target) DeploymentView {
 	} else {
 		v.Groups = s.groupsWithoutDeployment(t)
 	}
-	for _, u := range s.unplaced() {
-		if i := slices.IndexFunc(v.Groups, func(g GroupView) bool { return g.Name == u.Group }); i >= 0 {
-			v.Groups[i].Unplaced = u.Count
-		}
-	}
+	s.addFailures(t, v.Groups)
 	v.Allocs = s.unsettled(t)
 	return v
+}
+
+// addFailures counts what a deployment does not: allocations without a node, and
+// those that failed after they were healthy.
+func (s *Snapshot) addFailures(t Target, groups []GroupView) {
+	of := func(name string) *GroupView {
+		if i := slices.IndexFunc(groups, func(g GroupView) bool { return g.Name == name }); i >= 0 {
+			return &groups[i]
+		}
+		return &GroupView{}
+	}
+	for _, u := range s.unplaced() {
+		of(u.Group).Unplaced = u.Count
+	}
+	for _, a := range s.allocs(t) {
+		if failedForGood(a) && !isUnhealthy(a) {
+			of(a.TaskGroup).Failed++
+		}
+	}
 }
 
 func (s *Snapshot) groupsWithoutDeployment(t Target) []GroupView {
@@ -94,11 +111,8 @@ func (s *Snapshot) groupsWithoutDeployment(t Target) []GroupView {
 				continue
 			}
 			view.Placed++
-			switch {
-			case a.ClientStatus == api.AllocClientStatusComplete, a.ClientStatus == api.AllocClientStatusRunning && isHealthy(a):
+			if a.ClientStatus == api.AllocClientStatusComplete || a.ClientStatus == api.AllocClientStatusRunning && isHealthy(a) {
 				view.Healthy++
-			case hasFailed(a):
-				view.Unhealthy++
 			}
 		}
 		list = append(list, view)
@@ -120,7 +134,7 @@ func (s *Snapshot) unsettled(t Target) []AllocView {
 		}
 		v := AllocView{ID: a.ID, Name: a.Name, Node: a.NodeName, Version: a.JobVersion, Status: a.ClientStatus, Since: time.Unix(0, a.CreateTime), Failed: hasFailed(a) || isUnhealthy(a)}
 		if goes {
-			v.Status = "stopping"
+			v.Status, v.Leaving, v.Failed = "stopping", true, false
 		} else if isUnhealthy(a) {
 			v.Status += ", unhealthy"
 		}
@@ -130,7 +144,25 @@ func (s *Snapshot) unsettled(t Target) []AllocView {
 		list = append(list, v)
 	}
 	slices.SortFunc(list, func(a, b AllocView) int {
-		return cmp.Or(cmp.Compare(a.Version, b.Version), strings.Compare(a.Name+a.ID, b.Name+b.ID))
+		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(a.Version, b.Version), byIndex(a.Name, b.Name), strings.Compare(a.ID, b.ID))
 	})
 	return list
+}
+
+// rank orders allocations by how much they need to be seen.
+func (a AllocView) rank() int {
+	switch {
+	case a.Failed:
+		return 0
+	case a.Leaving:
+		return 2
+	}
+	return 1
+}
+
+// byIndex orders names of allocations such as web.api[10] by their numbers.
+func byIndex(a, b string) int {
+	groupA, indexA, _ := strings.Cut(a, "[")
+	groupB, indexB, _ := strings.Cut(b, "[")
+	return cmp.Or(strings.Compare(groupA, groupB), cmp.Compare(len(indexA), len(indexB)), strings.Compare(indexA, indexB))
 }

@@ -103,13 +103,18 @@ func oneArg(c *cli.Context, name string) (string, error) {
 // the arguments as they were parsed: the last words of the whole.
 func flagsFirst(args []string) string {
 	before := os.Args[:len(os.Args)-len(args)]
-	words := slices.Concat([]string{"ostro"}, before[1:], args[1:], args[:1])
+	return commandLine(slices.Concat([]string{"ostro"}, before[1:], args[1:], args[:1]))
+}
+
+// commandLine is what to type into a shell to run a command.
+func commandLine(words []string) string {
+	quoted := make([]string, len(words))
 	for i, word := range words {
-		if word == "" || strings.ContainsAny(word, " \t\n'\"$*?;&|<>()`\\") {
-			words[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+		if quoted[i] = word; word == "" || strings.ContainsAny(word, " \t\n'\"$*?;&|<>()`\\#~!{}[]") {
+			quoted[i] = shellQuote(word)
 		}
 	}
-	return strings.Join(words, " ")
+	return strings.Join(quoted, " ")
 }
 
 func requiredArg(c *cli.Context, name string) (string, error) {

@@ -67,9 +67,9 @@ func (t *terminal) annotate(title, text string, at *hcl.Range) {
 	}
 	place := ""
 	if at != nil {
-		place = fmt.Sprintf("file=%s,line=%d,col=%d,", escapeProperty(at.Filename), at.Start.Line, max(at.Start.Column, 1))
+		place = fmt.Sprintf("file=%s,line=%d,col=%d,", escapeProperty(printable(at.Filename)), at.Start.Line, max(at.Start.Column, 1))
 	}
-	fmt.Fprintf(t.err, "::error %stitle=%s::%s\n", place, escapeProperty(title), escapeData(text))
+	fmt.Fprintf(t.err, "::error %stitle=%s::%s\n", place, escapeProperty(title), escapeData(printableLines(text)))
 }
 
 // escapeData and escapeProperty are the escapes of a GitHub workflow command.

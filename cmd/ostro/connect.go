@@ -8,7 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -243,9 +243,15 @@ func (p *project) connectStandalone(ctx context.Context, conf *api.Config) (*tar
 	return &target{client: client, agent: agent, address: conf.Address, close: client.Close}, nil
 }
 
+// commandFor is the command line that does more about a job of the namespace, ""
+// for the client's own: args come after the flags that reach the same Nomad.
+func (p *project) commandFor(command, namespace string, args ...string) string {
+	return commandLine(slices.Concat([]string{"ostro", command}, p.joinFlags(namespace), args))
+}
+
 // joinFlags are the flags that another command, in the same working folder,
 // needs to reach the same Nomad. namespace is that of the job.
-func (p *project) joinFlags(namespace string) string {
+func (p *project) joinFlags(namespace string) []string {
 	var words []string
 	if p.file != nil && p.c.IsSet("env") {
 		words = append(words, "-config", p.file.Path)
@@ -261,8 +267,5 @@ func (p *project) joinFlags(namespace string) string {
 	if p.c.Bool("standalone") {
 		words = append(words, "-standalone")
 	}
-	if len(words) == 0 {
-		return ""
-	}
-	return strings.Join(words, " ") + " "
+	return words
 }

@@ -53,9 +53,9 @@ func (in *initialization) takeOver(ctx context.Context, id string) ([]startFile,
 
 // adviseTakeover says what to do next, and what to look at in the template.
 func (in *initialization) adviseTakeover(p *project, job *api.Job, commit string) {
-	in.next = "ostro plan " + p.joinFlags("")
+	in.next = p.commandFor("plan", "") + " "
 	if commit != "" {
-		in.next += "-commit " + commit + " "
+		in.next = p.commandFor("plan", "", "-commit", commit) + " "
 	} else {
 		in.t.warn("job %q does not say of which commit it is: add meta { %s = \"[[ .BB_COMMIT ]]\" }", *job.ID, p.commitMeta())
 	}

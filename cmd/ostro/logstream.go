@@ -78,7 +78,7 @@ func (l *logReader) run(ctx context.Context) error {
 func (l *logReader) print(done chan struct{}) {
 	defer close(done)
 	for line := range l.lines {
-		l.t.result("%s %s", line.prefix, printable(line.text))
+		l.t.result("%s", printable(line.prefix+" "+line.text))
 		if l.follow {
 			l.t.out.Flush()
 		}

@@ -213,6 +213,6 @@ func (t *terminal) json(value any) error {
 	if err != nil {
 		return fmt.Errorf("encode the result: %w", err)
 	}
-	t.result("%s", text)
+	t.result("%s", printableJSON(text))
 	return nil
 }

@@ -60,7 +60,8 @@ func (p *project) renderedText(c *cli.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return jobspec.JSON(r.job())
+	text, err := jobspec.JSON(r.job())
+	return printableJSON(text), err
 }
 
 // openForTemplate opens the project of a command that works on templates alone.
@@ -135,6 +136,6 @@ func (p *project) reportValid(c *cli.Context, r *rendered) error {
 	if err != nil {
 		return fmt.Errorf("encode the job: %w", err)
 	}
-	_, err = p.t.raw.Write(text)
+	_, err = jsonWriter{p.t.raw}.Write(text)
 	return err
 }

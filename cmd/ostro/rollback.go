@@ -74,7 +74,7 @@ func (d *deployment) rollback(ctx context.Context, to *target, id string) error 
 
 // rollbackTarget is the version that -to names, or the last stable one.
 func (d *deployment) rollbackTarget(versions []*api.Job, current *api.Job) (*api.Job, error) {
-	next := fmt.Sprintf("ostro history %s%s", d.joinFlags(""), *current.ID)
+	next := d.commandFor("history", "", *current.ID)
 	if !d.c.IsSet("to") {
 		if older := deploy.LastStable(versions, current); older != nil {
 			return older, nil
@@ -86,7 +86,7 @@ func (d *deployment) rollbackTarget(versions []*api.Job, current *api.Job) (*api
 		return nil, withHint(err, "%s", next)
 	}
 	if older.Stop != nil && *older.Stop {
-		return nil, withHint(errors.New(d.versionName(older)+" is a stop: nothing would run"), "ostro stop %s%s", d.joinFlags(""), *current.ID)
+		return nil, withHint(errors.New(d.versionName(older)+" is a stop: nothing would run"), "%s", d.commandFor("stop", "", *current.ID))
 	}
 	if older.Stable == nil || !*older.Stable {
 		d.t.warn("%s was never stable", d.versionName(older))

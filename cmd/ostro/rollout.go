@@ -95,7 +95,7 @@ func (r *rollout) submitFailure(err error) error {
 		return withHint(unreachable, "check -address, -ssh and NOMAD_ADDR, or try -standalone; nothing was submitted")
 	}
 	if unsettled, ok := errors.AsType[*deploy.Unsettled](err); ok {
-		return withHint(unsettled, "ostro watch %s%s", r.joinFlags(""), r.id)
+		return withHint(unsettled, "%s", r.commandFor("watch", "", r.id))
 	}
 	if conflict, ok := errors.AsType[*deploy.Conflict](err); ok {
 		return r.conflict(conflict)
@@ -126,7 +126,7 @@ func (r *rollout) conclude(ctx context.Context, of watch.Target, v watch.Verdict
 	if v.Outcome == watch.Successful || v.Outcome == watch.ReadyForPromotion {
 		r.t.success(v)
 		if v.Outcome == watch.ReadyForPromotion {
-			r.t.result("ostro promote %s%s", r.joinFlags(of.Namespace), of.JobID)
+			r.t.result("%s", printable(r.commandFor("promote", of.Namespace, of.JobID)))
 		}
 		r.printAddresses(ctx, of)
 		return nil
@@ -135,11 +135,11 @@ func (r *rollout) conclude(ctx context.Context, of watch.Target, v watch.Verdict
 		t.failed(v)
 		switch {
 		case v.Outcome == watch.Unknown:
-			t.hint("ostro watch %s%s", r.joinFlags(of.Namespace), of.JobID)
+			t.hint("%s", r.commandFor("watch", of.Namespace, of.JobID))
 		case v.Outcome == watch.Unplaceable:
-			t.hint("the job waits for room; to stop it: ostro stop %s%s", r.joinFlags(of.Namespace), of.JobID)
+			t.hint("the job waits for room; to stop it: %s", r.commandFor("stop", of.Namespace, of.JobID))
 		case len(v.Reasons) > 0:
-			t.hint("ostro logs %s-alloc %s %s", r.joinFlags(of.Namespace), short(v.Reasons[0].AllocID), of.JobID)
+			t.hint("%s", r.commandFor("logs", of.Namespace, "-alloc", short(v.Reasons[0].AllocID), of.JobID))
 		}
 	})
 	return verdictError{v}
@@ -171,8 +171,8 @@ func (r *rollout) leave(ctx context.Context, of watch.Target, err error) error {
 		r.t.failure(err)
 	}
 	r.t.info("the deployment goes on without this command")
-	r.t.hint("to fail it: ostro fail %s%s", r.joinFlags(of.Namespace), of.JobID)
-	r.t.hint("ostro watch %s%s", r.joinFlags(of.Namespace), of.JobID)
+	r.t.hint("to fail it: %s", r.commandFor("fail", of.Namespace, of.JobID))
+	r.t.hint("%s", r.commandFor("watch", of.Namespace, of.JobID))
 	return told{err}
 }
 

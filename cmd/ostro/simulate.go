@@ -128,7 +128,7 @@ func (t *terminal) showSimulation(job *api.Job, lines []simulate.Timeline) {
 	}
 	for _, line := range lines {
 		t.result("")
-		t.result("if %s: %s", futureName(line.Future), ending(line, counts))
+		t.result("if %s: %s", futureName(line.Future), printable(ending(line, counts)))
 		t.table(timelineRows(line, counts)...)
 	}
 }

@@ -55,6 +55,13 @@ func queryOf(c *cli.Context) *api.QueryOptions {
 
 // table prints rows in columns.
 func (t *terminal) table(rows ...[]string) {
+	for _, line := range columns(rows) {
+		t.result("%s", line)
+	}
+}
+
+// columns makes lines of rows, whose cells stand below each other.
+func columns(rows [][]string) (lines []string) {
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
@@ -62,8 +69,9 @@ func (t *terminal) table(rows ...[]string) {
 	}
 	w.Flush()
 	for line := range strings.Lines(text.String()) {
-		t.result("%s", strings.TrimRight(line, " \n"))
+		lines = append(lines, strings.TrimRight(line, " \n"))
 	}
+	return lines
 }
 
 func (t *terminal) showJobs(c *cli.Context, client *api.Client) error {
@@ -139,7 +147,7 @@ func (t *terminal) showWaiting(c *cli.Context, client *api.Client, id string) er
 	}
 	t.result("")
 	for _, u := range waiting {
-		t.result("group %s: %d waiting for a node: %s", u.Group, u.Count, printable(strings.Join(u.Reasons, ", ")))
+		t.result("%s", printable(fmt.Sprintf("group %s: %d waiting for a node: %s", u.Group, u.Count, strings.Join(u.Reasons, ", "))))
 	}
 	return nil
 }

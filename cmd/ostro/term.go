@@ -10,7 +10,6 @@ import (
 	"os"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/hashicorp/hcl/v2"
 	"golang.org/x/term"
@@ -80,7 +79,7 @@ func (t *terminal) configure(level, format string) error {
 	t.ci = ciSystemOf(os.Getenv)
 	switch strings.ToLower(format) {
 	case "json":
-		t.log = slog.New(slog.NewJSONHandler(t.err, &slog.HandlerOptions{Level: t.level}))
+		t.log = slog.New(slog.NewJSONHandler(jsonWriter{t.err}, &slog.HandlerOptions{Level: t.level}))
 	case "human", "":
 	default:
 		return usageError{fmt.Errorf("-log-format %q is not one of human, json", format)}
@@ -119,7 +118,9 @@ func levantLevel(name string) string {
 }
 
 // result prints what the command was asked for.
-func (t *terminal) result(format string, args ...any) { fmt.Fprintf(t.out, format+"\n", args...) }
+func (t *terminal) result(format string, args ...any) {
+	fmt.Fprintln(t.out, printableLines(fmt.Sprintf(format, args...)))
+}
 
 // info tells what goes on.
 func (t *terminal) info(format string, args ...any) {
@@ -148,7 +149,7 @@ func (t *terminal) line(level slog.Level, mark, text string) {
 	if level < t.level {
 		return
 	}
-	fmt.Fprintf(t.err, "ostro: %s%s%s\n", t.subject, mark, printable(text))
+	fmt.Fprintf(t.err, "ostro: %s\n", printable(t.subject+mark+text))
 }
 
 // block prints lines that belong to the line before.
@@ -160,20 +161,6 @@ func (t *terminal) block(text string) {
 	for line := range strings.Lines(text) {
 		fmt.Fprintf(t.err, "    %s\n", printable(strings.TrimSuffix(line, "\n")))
 	}
-}
-
-// printable escapes control characters, so that no file, server or task can
-// write to the terminal itself.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\t' || !unicode.IsControl(r) {
-			return r
-		}
-		if r == '\n' {
-			return ' '
-		}
-		return unicode.ReplacementChar
-	}, text)
 }
 
 // failure tells why the command failed and what to do next.
