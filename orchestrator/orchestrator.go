@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/hashicorp/go-connlimit"
 	"github.com/hashicorp/nomad/api"
 
 	"ostro/orchestrator/blob"
@@ -64,6 +65,10 @@ type Config struct {
 	ACL bool
 	// Telemetry says who is told what is measured.
 	Telemetry telemetry.Config
+	// ConnectionsPerClient is how many connections one address may have open,
+	// 4,096 by default; a negative number sets no bound. (Nomad has 100, which one
+	// machine with many watchers exceeds.)
+	ConnectionsPerClient int
 	// Log hears of what goes wrong; nothing by default.
 	Log *slog.Logger
 }
@@ -129,6 +134,9 @@ func (c Config) withDefaults() Config {
 	if c.Datacenter == "" {
 		c.Datacenter = "dc1"
 	}
+	if c.ConnectionsPerClient == 0 {
+		c.ConnectionsPerClient = 4096
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -161,10 +169,16 @@ func (o *Orchestrator) start(ctx, running context.Context) error {
 	o.background.Go(func() {
 		o.measure.Run(running, func() []telemetry.Gauge { return o.measure.Gauges(o.store.Snapshot()) })
 	})
-	o.api = &http.Server{Handler: o.handler(), ReadHeaderTimeout: 10 * time.Second}
+	// One too many is answered 429. (Nomad: the same.)
+	limiter := connlimit.NewLimiter(connlimit.Config{MaxConnsPerClientIP: max(0, o.conf.ConnectionsPerClient)})
+	o.api = &http.Server{Handler: o.handler(), ReadHeaderTimeout: 10 * time.Second, ConnState: limiter.HTTPConnStateFuncWithDefault429Handler(refusalTime)}
 	go func() { o.serving <- o.api.Serve(listener) }()
 	return nil
 }
+
+// refusalTime is how long a client may take to hear that it has too many
+// connections.
+const refusalTime = 10 * time.Millisecond
 
 // openStores opens the state first: its lock keeps a second process out.
 func (o *Orchestrator) openStores() error {

@@ -76,6 +76,7 @@ func configure(conf *orchestrator.Config, given *agentconfig.Config, dev bool) e
 	conf.ServerOnly = !dev && !given.Client.Enabled
 	conf.Node = nodeOf(given)
 	conf.ACL = given.ACL.Enabled
+	conf.ConnectionsPerClient = given.ConnectionsPerClient
 	conf.Telemetry = telemetry.Config{
 		Statsd: given.Telemetry.StatsdAddress, Datadog: given.Telemetry.DatadogAddress, DatadogTags: given.Telemetry.DatadogTags,
 		Interval: given.Telemetry.CollectionInterval, DisableHostname: given.Telemetry.DisableHostname,

@@ -28,6 +28,9 @@ type Config struct {
 	ACL                      ACL
 	Telemetry                Telemetry
 	Consul                   Consul
+	// ConnectionsPerClient is limits.http_max_conns_per_client; negative where no
+	// bound is wished for (Nomad: 0).
+	ConnectionsPerClient int
 
 	// LeftOut are the settings that the orchestrator does not have, in order of
 	// their names.
@@ -154,6 +157,7 @@ func decode(all *tree) (*Config, error) {
 	})
 	r.nested("telemetry", c.Telemetry.read)
 	r.nested("consul", c.Consul.read)
+	r.nested("limits", c.readLimits)
 	// A plug-in that is given is one of the drivers, which are built in.
 	r.silent("plugin", "plugin_dir", "disable_update_check", "disable_anonymous_signature", "enable_debug", "ui", "leave_on_interrupt", "leave_on_terminate")
 	r.end()
@@ -163,6 +167,16 @@ func decode(all *tree) (*Config, error) {
 	}
 	c.LeftOut = slices.SortedFunc(slices.Values(r.leftOut), func(a, b LeftOut) int { return cmp.Compare(a.Name, b.Name) })
 	return c, nil
+}
+
+func (c *Config) readLimits(r reader) {
+	const name = "http_max_conns_per_client"
+	r.number(name, &c.ConnectionsPerClient)
+	if t := r.take(name); t != nil && c.ConnectionsPerClient == 0 {
+		c.ConnectionsPerClient = -1
+	}
+	// There is no RPC, and what reading a request may take is bounded anyway.
+	r.silent("https_handshake_timeout", "rpc_handshake_timeout", "rpc_max_conns_per_client", "rpc_default_write_rate", "rpc_default_write_burst")
 }
 
 // address refuses the templates of go-sockaddr.

@@ -83,6 +83,10 @@ consul {
   address = "127.0.0.1:8500"
 }
 
+limits {
+  http_max_conns_per_client = 300
+}
+
 acl {
   enabled = true
 }
@@ -117,6 +121,7 @@ const asJSON = `{
   "telemetry": {"collection_interval": "5s", "datadog_address": "127.0.0.1:8125", "datadog_tags": ["env:test", "team:south"],
     "prometheus_metrics": true, "publish_allocation_metrics": true},
   "consul": {"address": "127.0.0.1:8500"},
+  "limits": {"http_max_conns_per_client": 300},
   "acl": {"enabled": true},
   "tls": {"http": true, "ca_file": "ca.pem", "cert_file": "cert.pem", "key_file": "key.pem"},
   "plugin": {"raw_exec": {"config": {"enabled": true}}}
@@ -138,7 +143,7 @@ func want() *agentconfig.Config {
 			CollectionInterval: 5 * time.Second, DatadogAddress: "127.0.0.1:8125", DatadogTags: []string{"env:test", "team:south"},
 			PrometheusMetrics: true, PublishAllocationMetrics: true, FilterDefault: true,
 		},
-		Consul:  agentconfig.Consul{Address: "127.0.0.1:8500", VerifySSL: true},
+		Consul: agentconfig.Consul{Address: "127.0.0.1:8500", VerifySSL: true}, ConnectionsPerClient: 300,
 		LeftOut: []agentconfig.LeftOut{{Name: "client.options.fingerprint.denylist"}, {Name: "server.encrypt"}},
 	}
 }
