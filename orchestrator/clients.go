@@ -23,15 +23,20 @@ func (l *loop) report(node string, updates []runner.Update) {
 		return
 	}
 	for l.ctx.Err() == nil {
+		var taken [][2]*api.Allocation
 		_, err := l.store.Update(func(tx *state.Txn) error {
+			taken = nil
 			for _, u := range updates {
 				if before := tx.Alloc(nil, u.AllocID); before != nil {
-					l.takeReport(tx, before, u)
+					taken = append(taken, [2]*api.Allocation{before, l.takeReport(tx, before, u)})
 				}
 			}
 			return nil
 		})
 		if err == nil {
+			for _, a := range taken {
+				l.telemetry.Count(a[0], a[1])
+			}
 			return
 		}
 		l.log.Error("cannot take a node's report", "error", err)
@@ -42,7 +47,8 @@ func (l *loop) report(node string, updates []runner.Update) {
 	}
 }
 
-func (l *loop) takeReport(tx *state.Txn, before *api.Allocation, u runner.Update) {
+// takeReport gives the allocation as it is after the report.
+func (l *loop) takeReport(tx *state.Txn, before *api.Allocation, u runner.Update) *api.Allocation {
 	after := *before
 	after.ClientStatus, after.ClientDescription = u.ClientStatus, u.ClientDescription
 	after.TaskStates, after.NetworkStatus = u.TaskStates, u.NetworkStatus
@@ -62,6 +68,7 @@ func (l *loop) takeReport(tx *state.Txn, before *api.Allocation, u runner.Update
 	if failedNow(before, &after) && reconcile.CanReschedule(&after, l.Now()) {
 		tx.PutEval(l.NewEval(tx, after.Namespace, after.JobID, reconcile.TriggerAllocFailure))
 	}
+	return &after
 }
 
 // verdict is the health of an allocation, within its deployment where it has one.

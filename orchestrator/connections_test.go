@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"testing"
-	"time"
 
 	"ostro/orchestrator"
 	"ostro/orchestrator/orchestratortest"
@@ -54,12 +53,8 @@ func TestConnectionsOfOneAddressAreBounded(t *testing.T) {
 		t.Errorf("one of the others is answered %d", status)
 	}
 	open[0].Close()
-	// The server hears of the end in its own time; without room this never ends.
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for range tick.C {
-		if _, status := dial(); status == http.StatusOK {
-			return
-		}
-	}
+	orchestratortest.Eventually(t, "the server to hear of the end", func() bool {
+		_, status := dial()
+		return status == http.StatusOK
+	})
 }

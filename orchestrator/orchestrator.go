@@ -167,7 +167,7 @@ func (o *Orchestrator) start(ctx, running context.Context) error {
 	o.loop.begin(running)
 	o.background.Go(func() { freeLocks(running, o.store, o.conf.Log) })
 	o.background.Go(func() {
-		o.measure.Run(running, func() []telemetry.Gauge { return o.measure.Gauges(o.store.Snapshot()) })
+		o.measure.Run(running, func() []telemetry.Gauge { return o.gauges(running) })
 	})
 	// One too many is answered 429. (Nomad: the same.)
 	limiter := connlimit.NewLimiter(connlimit.Config{MaxConnsPerClientIP: max(0, o.conf.ConnectionsPerClient)})
@@ -243,7 +243,7 @@ func (o *Orchestrator) serveBlobs() error {
 
 func (o *Orchestrator) handler() http.Handler {
 	return httpapi.New(httpapi.Config{
-		Store: o.store, Events: &o.events, Telemetry: o.measure, Monitor: &o.monitor,
+		Store: o.store, Events: &o.events, Telemetry: o.measure, Gauges: o.gauges, Monitor: &o.monitor,
 		Runner: func(nodeID string) *runner.Runner { return o.runners[nodeID] },
 		Name:   o.conf.Node.Name, Region: o.conf.Region, Datacenter: o.conf.Datacenter, Version: o.conf.Version, Address: o.addr,
 		Token: o.conf.Token, ACL: o.conf.ACL, Clock: o.planner.Clock, Planner: o.planner, Log: o.conf.Log,

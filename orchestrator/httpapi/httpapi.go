@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -21,8 +22,9 @@ type Config struct {
 	Store *state.Store
 	// Events keeps what the store's last writes changed.
 	Events *events.Broker
-	// Telemetry measures; Monitor follows the log.
+	// Telemetry measures, Gauges tells what there is now; Monitor follows the log.
 	Telemetry *telemetry.Telemetry
+	Gauges    func(context.Context) []telemetry.Gauge
 	Monitor   *monitor.Hub
 	// Runner gives the runner of a node, or nil for a node that is not ours.
 	Runner func(nodeID string) *runner.Runner

@@ -4,7 +4,7 @@ import "net/http"
 
 // metrics tells what is measured, as JSON or, with ?format=prometheus, as text.
 func (s *server) metrics(r *request) (any, error) {
-	gauges := s.Telemetry.Gauges(s.Store.Snapshot())
+	gauges := s.Gauges(r.Context())
 	if r.query.Get("format") == "prometheus" {
 		return stream(func(w http.ResponseWriter) error {
 			s.Telemetry.ServePrometheus(w, r.Request, gauges)

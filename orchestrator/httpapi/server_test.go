@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http/httptest"
@@ -97,6 +98,7 @@ func testConfig(t *testing.T) Config {
 	}
 	return Config{
 		Store: store, Events: broker, Telemetry: measured, Monitor: &monitor.Hub{}, Runner: func(string) *runner.Runner { return nil },
+		Gauges: func(context.Context) []telemetry.Gauge { return measured.Gauges(store.Snapshot(), telemetry.Use{}) },
 		Region: "global", Datacenter: "dc1", Version: "0.1.0", Address: "127.0.0.1:4646",
 		Clock: clock, Planner: decide.NewPlanner(clock),
 	}

@@ -24,8 +24,9 @@ func (g *gauges) set(value float64, labels []metrics.Label, name string) {
 	g.list = append(g.list, Gauge{strings.Split(name, "/"), float32(value), append([]metrics.Label(nil), labels...)})
 }
 
-// Gauges counts what the state holds. (Nomad: the names and labels.)
-func (t *Telemetry) Gauges(snap *state.Snapshot) []Gauge {
+// Gauges counts what the state holds, and tells what was measured. (Nomad: the
+// names and labels.)
+func (t *Telemetry) Gauges(snap *state.Snapshot, use Use) []Gauge {
 	g := &gauges{}
 	allocs := snap.Allocs(nil)
 	g.jobs(snap, allocs)
@@ -34,6 +35,8 @@ func (t *Telemetry) Gauges(snap *state.Snapshot) []Gauge {
 	if t.conf.Allocations {
 		g.allocations(allocs)
 	}
+	g.hosts(snap.Nodes(nil), use.Hosts)
+	g.tasks(allocs, use.Allocs)
 	g.runtime()
 	return g.list
 }

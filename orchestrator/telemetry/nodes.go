@@ -1,7 +1,6 @@
 package telemetry
 
 import (
-	"github.com/hashicorp/go-metrics"
 	"github.com/hashicorp/nomad/api"
 
 	"ostro/orchestrator/state"
@@ -53,14 +52,7 @@ func (u *nodeUse) add(a *api.Allocation) {
 }
 
 func (g *gauges) node(node *api.Node, use *nodeUse) {
-	class := node.NodeClass
-	if class == "" {
-		class = "none"
-	}
-	labels := []metrics.Label{
-		label("node_id", node.ID), label("datacenter", node.Datacenter), label("node_class", class), label("node_pool", node.NodePool),
-		label("node_status", node.Status), label("node_scheduling_eligibility", node.SchedulingEligibility),
-	}
+	labels := nodeLabels(node)
 	for status, word := range map[string]string{
 		api.AllocClientStatusPending: "pending", api.AllocClientStatusRunning: "running", "terminal": "terminal",
 	} {
@@ -90,9 +82,7 @@ func (g *gauges) allocations(allocs []*api.Allocation) {
 			continue
 		}
 		for name, task := range a.AllocatedResources.Tasks {
-			labels := []metrics.Label{
-				label("job", a.JobID), label("task_group", a.TaskGroup), label("alloc_id", a.ID), label("task", name), label("namespace", a.Namespace),
-			}
+			labels := taskLabels(a, name)
 			g.set(float64(task.Cpu.CpuShares), labels, "client/allocs/cpu/allocated")
 			g.set(float64(task.Memory.MemoryMB<<20), labels, "client/allocs/memory/allocated")
 		}
