@@ -135,6 +135,10 @@ func TestPoliciesNeverGrantMore(t *testing.T) {
 		{"agent", "GET", "/v1/agent/self", true},
 		{"agent", "PUT", "/v1/agent/join", false},
 		{"gone", "GET", "/v1/jobs", false},
+		{"all", "GET", "/v1/event/stream?topic=Job&topic=Deployment:x", true},
+		{"one", "GET", "/v1/event/stream?topic=Job", false},
+		{"all", "GET", "/v1/event/stream?topic=Job&topic=Node", false},
+		{"all", "GET", "/v1/event/stream", false},
 	} {
 		r, err := newRequest(c.method, c.path)
 		if err != nil {

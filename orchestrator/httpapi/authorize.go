@@ -14,6 +14,8 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/nomad/api"
 	"github.com/zclconf/go-cty/cty"
+
+	"ostro/orchestrator/events"
 )
 
 // tokenOf is the token that a request bears: the agent's own one, or a stored
@@ -151,8 +153,25 @@ func subject(r *http.Request) (kind string, ok bool) {
 		return "agent", true
 	case "operator", "system":
 		return "operator", true
+	case "event":
+		return "namespace", aboutJobs(r.URL.Query()["topic"])
 	}
 	return "", false
+}
+
+// aboutJobs tells whether topics of events are only those of jobs. Where none is
+// named all are meant.
+func aboutJobs(given []string) bool {
+	topics, err := events.ParseTopics(given)
+	if err != nil {
+		return false
+	}
+	for topic := range topics {
+		if !slices.Contains([]string{"Job", "Allocation", "Evaluation", "Deployment", "Service"}, topic) {
+			return false
+		}
+	}
+	return true
 }
 
 // parseRules reads the rules of a policy, in HCL or JSON.
