@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,14 +50,21 @@ func runScripts(t *testing.T, files []string, setup func(*testscript.Env) error)
 			return setup(env)
 		}, RequireExplicitExec: true, RequireUniqueNames: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await": await, "exits": exits, "fault": faultCommand, "get": get, "listen": listen, "signal": signalCommand, "ssh-agent": sshAgent, "sshd": sshdCommand, "talk": talk, "tasks": tasks,
+			"await": await, "drain": drain, "exits": exits, "fault": faultCommand, "get": get, "listen": listen, "serves": serves, "signal": signalCommand,
+			"ssh-agent": sshAgent, "sshd": sshdCommand, "talk": talk, "tasks": tasks, "wrote": wrote,
 		},
 		Condition: condition,
 	})
 }
 
-// condition knows [has:PROGRAM] and [freeport:PORT].
+// condition knows [has:PROGRAM], [docker], [root] and [freeport:PORT].
 func condition(name string) (bool, error) {
+	switch name {
+	case "docker":
+		return hasDocker(), nil
+	case "root":
+		return runtime.GOOS == "linux" && os.Geteuid() == 0, nil
+	}
 	if program, ok := strings.CutPrefix(name, "has:"); ok {
 		if program == "sshd" {
 			program = sshdPath
@@ -70,14 +78,16 @@ func condition(name string) (bool, error) {
 	return false, fmt.Errorf("unknown condition %q", name)
 }
 
-func setup(env *testscript.Env) error {
+func setup(env *testscript.Env) error { return setupWith(env, orchestrator.Config{}) }
+
+func setupWith(env *testscript.Env, conf orchestrator.Config) error {
 	ostro, err := exec.LookPath("ostro")
 	if err != nil {
 		return err
 	}
-	o, err := orchestrator.Start(context.Background(), orchestrator.Config{
-		Listen: "127.0.0.1:0", DataDir: filepath.Join(env.WorkDir, ".agent"), Supervisor: []string{ostro, "supervise"}, Version: Version(),
-	})
+	conf.Listen, conf.DataDir, conf.Supervisor = "127.0.0.1:0", filepath.Join(env.WorkDir, ".agent"), []string{ostro, "supervise"}
+	conf.Version = Version()
+	o, err := orchestrator.Start(context.Background(), conf)
 	if err != nil {
 		return err
 	}
@@ -284,9 +294,10 @@ func statusOf(url string) int {
 	return reply.StatusCode
 }
 
-// awaitTrue gives something half a minute to come true.
+// awaitTrue gives something three minutes to come true: on a busy machine a drain
+// takes its time.
 func awaitTrue(ts *testscript.TestScript, what string, check func() bool) {
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(3 * time.Minute)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !check() {

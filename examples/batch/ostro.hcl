@@ -1,0 +1,7 @@
+job "count-words" {
+  template = "count-words.nomad"
+}
+
+variables {
+  datacenter = "dc1"
+}
