@@ -71,7 +71,8 @@ func (o *Orchestrator) describe(i int, before *api.Node) *api.Node {
 	node.ID, node.Name = o.planner.NewID(), o.nodeName(i)
 	node.Attributes, node.NodeResources = maps.Clone(o.found.Attributes), new(*o.found.NodeResources)
 	sharePorts(node.NodeResources, i, o.conf.Nodes)
-	node.Datacenter, node.Meta = o.conf.Datacenter, maps.Clone(o.conf.Node.Meta)
+	node.Datacenter, node.Meta = o.conf.Datacenter, map[string]string{}
+	maps.Copy(node.Meta, o.conf.Node.Meta)
 	node.HTTPAddr, node.TLSEnabled = cmp.Or(o.conf.Advertise, o.addr), o.conf.TLS != nil
 	node.Status, node.SchedulingEligibility = api.NodeStatusReady, api.NodeSchedulingEligible
 	node.StatusUpdatedAt = now.Unix()

@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -14,7 +15,6 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/api/types/registry"
 	"github.com/moby/moby/client"
@@ -56,6 +56,7 @@ func (c dockerConfig) options(t Task, image string) (client.ContainerCreateOptio
 		c.container.Healthcheck = &container.HealthConfig{Test: []string{"NONE"}}
 	}
 	c.host.Binds = append(c.binds(t), c.host.Binds...)
+	c.host.Mounts = mountsBelow(t.Dir, c.host.Mounts)
 	c.limit(t.Resources)
 	// What Docker keeps of the logs only has to bridge the agent's absence.
 	c.host.LogConfig = container.LogConfig{Type: "json-file", Config: map[string]string{"max-file": "2", "max-size": "10m"}}
@@ -97,7 +98,7 @@ func (c *dockerConfig) limit(r Resources) {
 		if c.host.CPUPeriod == 0 {
 			c.host.CPUPeriod = 100_000
 		}
-		c.host.CPUQuota = r.CPU * c.host.CPUPeriod / 1000
+		c.host.CPUQuota = r.CPU * c.host.CPUPeriod / cmp.Or(r.CoreMHz, 1000)
 	}
 	c.host.Memory = r.MemoryMB << 20
 	if most := max(r.MemoryMaxMB, c.memoryHard); most > r.MemoryMB {
@@ -176,37 +177,4 @@ func decodeDocker(config map[string]any) (dockerConfig, error) {
 		c.image += ":latest"
 	}
 	return c, nil
-}
-
-// mounts reads mount blocks: type, source, target, readonly.
-func mounts(c *dockerConfig, value any) error {
-	blocks, err := blocksOf(value)
-	if err != nil {
-		return err
-	}
-	for _, block := range blocks {
-		m := mount.Mount{Type: mount.TypeVolume}
-		for key, value := range block {
-			switch key {
-			case "type":
-				var kind string
-				kind, err = text(value)
-				m.Type = mount.Type(kind)
-			case "source":
-				m.Source, err = text(value)
-			case "target":
-				m.Target, err = text(value)
-			case "readonly":
-				m.ReadOnly, err = truth(value)
-			case "bind_options", "volume_options", "tmpfs_options":
-			default:
-				err = errors.New("a mount has no such key")
-			}
-			if err != nil {
-				return fmt.Errorf("%s: %w", key, err)
-			}
-		}
-		c.host.Mounts = append(c.host.Mounts, m)
-	}
-	return nil
 }

@@ -60,6 +60,7 @@ type Resources struct {
 	CPU         int64 // MHz: its weight beside others
 	MemoryMB    int64 // what it may always have
 	MemoryMaxMB int64 // what it may have as long as there is some; 0 is MemoryMB
+	CoreMHz     int64 // what one processor counts as
 }
 
 // A Port is one of the allocation's.

@@ -42,6 +42,7 @@ func Fingerprint(ctx context.Context, dataDir string, of *driver.Set) (*api.Node
 		return nil, fmt.Errorf("describe the disk of %s: %w", dataDir, err)
 	}
 	cores, mhz, model := processor(ctx)
+	volume, _ := volumeOf(ctx, dataDir)
 	drivers, attributes := of.Fingerprint(time.Now())
 	for key, value := range map[string]string{
 		"cpu.arch":                  runtime.GOARCH,
@@ -57,7 +58,7 @@ func Fingerprint(ctx context.Context, dataDir string, of *driver.Set) (*api.Node
 		"nomad.service_discovery":   "true",
 		"unique.hostname":           name,
 		"unique.network.ip-address": "127.0.0.1",
-		"unique.storage.volume":     usage.Path,
+		"unique.storage.volume":     volume,
 		"unique.storage.bytestotal": strconv.FormatUint(usage.Total, 10),
 	} {
 		attributes[key] = value
@@ -81,6 +82,10 @@ func Fingerprint(ctx context.Context, dataDir string, of *driver.Set) (*api.Node
 		Drivers:           drivers,
 		NodeResources:     resources(cores, mhz, memory.Total, usage.Free),
 		ReservedResources: &api.NodeReservedResources{},
+
+		// Empty, not absent (Nomad).
+		Links: map[string]string{}, HostVolumes: map[string]*api.HostVolumeInfo{},
+		CSIControllerPlugins: map[string]*api.CSIInfo{}, CSINodePlugins: map[string]*api.CSIInfo{},
 	}, nil
 }
 

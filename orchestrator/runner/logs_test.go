@@ -202,6 +202,13 @@ func TestFingerprint(t *testing.T) {
 	if r.Cpu.CpuShares <= 0 || r.Memory.MemoryMB <= 0 || r.Disk.DiskMB <= 0 || len(r.Networks) != 1 || r.Networks[0].IP != "127.0.0.1" {
 		t.Errorf("resources %+v", r)
 	}
+	stats, err := n.HostUsage(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if device := stats.DiskStats[0].Device; device != node.Attributes["unique.storage.volume"] {
+		t.Errorf("the disk is %q in the statistics, %q in the attributes", device, node.Attributes["unique.storage.volume"])
+	}
 	if d := node.Drivers["raw_exec"]; d == nil || !d.Healthy || !d.Detected {
 		t.Errorf("driver %+v", d)
 	}

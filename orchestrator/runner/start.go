@@ -73,6 +73,7 @@ func (t *task) driverTask(id string) (driver.Task, error) {
 		},
 	}
 	addAllocated(&run, alloc, spec.Name)
+	run.Resources.CoreMHz = int64(t.alloc.runner.megahertz())
 	return run, nil
 }
 

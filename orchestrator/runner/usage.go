@@ -1,9 +1,11 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/nomad/api"
@@ -105,8 +107,9 @@ func (r *Runner) HostUsage(ctx context.Context) (*api.HostStats, error) {
 		Uptime:      uptime,
 		DeviceStats: []*api.DeviceGroupStats{},
 	}
+	device, mountpoint := volumeOf(ctx, r.conf.Dir)
 	of := &api.HostDiskStats{
-		Device: space.Path, Mountpoint: space.Path, Size: space.Total, Used: space.Used, Available: space.Free,
+		Device: device, Mountpoint: mountpoint, Size: space.Total, Used: space.Used, Available: space.Free,
 		UsedPercent: space.UsedPercent, InodesUsedPercent: space.InodesUsedPercent,
 	}
 	stats.DiskStats, stats.AllocDirStats = []*api.HostDiskStats{of}, of
@@ -122,4 +125,22 @@ func (r *Runner) HostUsage(ctx context.Context) (*api.HostStats, error) {
 		stats.CPUTicksConsumed += busy / 100 * r.megahertz()
 	}
 	return stats, nil
+}
+
+// volumeOf is the device that a folder is on, and where that is mounted; the folder itself where the system does not tell.
+// (Nomad: the attribute unique.storage.volume is the device of the disk that its commands show.)
+func volumeOf(ctx context.Context, dir string) (device, mountpoint string) {
+	device, mountpoint = existing(dir), ""
+	mounted, err := disk.PartitionsWithContext(ctx, true)
+	if err != nil {
+		return device, device
+	}
+	path := device
+	for _, m := range mounted {
+		root := strings.TrimSuffix(m.Mountpoint, "/")
+		if (path == m.Mountpoint || strings.HasPrefix(path, root+"/")) && len(m.Mountpoint) >= len(mountpoint) {
+			device, mountpoint = m.Device, m.Mountpoint
+		}
+	}
+	return device, cmp.Or(mountpoint, path)
 }
