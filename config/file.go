@@ -85,7 +85,7 @@ type Settings struct {
 	BucketRegion string `hcl:"bucket_region"`
 	Endpoint     string `hcl:"endpoint" kind:"url"`
 	Upload       Upload `hcl:"upload,block"`
-	// Presign is how long the address that artifactURL gives can be used without
+	// Presign is how long the address that artifactURL and artifactSource give can be used without
 	// keys; zero is a plain address.
 	Presign time.Duration `hcl:"presign"`
 

@@ -89,17 +89,26 @@ func (p *project) templateFunctions(ctx context.Context) template.FuncMap {
 		}
 		return artifactSource{}, fmt.Errorf("there is no artifact %q", name)
 	}
+	address := func(name string) (string, error) {
+		a, err := find(name)
+		if err != nil {
+			return "", err
+		}
+		key, err := p.objectKey(a)
+		if err != nil {
+			return "", err
+		}
+		return p.objectURL(ctx, key)
+	}
 	return template.FuncMap{
-		"artifactURL": func(name string) (string, error) {
-			a, err := find(name)
-			if err != nil {
-				return "", err
+		"artifactURL": address,
+		// What is signed already must not be signed again.
+		"artifactSource": func(name string) (string, error) {
+			text, err := address(name)
+			if err != nil || p.presigned() {
+				return text, err
 			}
-			key, err := p.objectKey(a)
-			if err != nil {
-				return "", err
-			}
-			return p.objectURL(ctx, key)
+			return "s3::" + text, nil
 		},
 		"artifactSHA256": func(name string) (string, error) {
 			a, err := find(name)

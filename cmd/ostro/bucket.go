@@ -104,8 +104,8 @@ func (p *project) objectURL(ctx context.Context, key string) (string, error) {
 	if p.standalone() {
 		return artifact.URL(p.bucket(), "", "", key), nil
 	}
-	if valid := pick(p.c, "presign", p.config.Presign, p.c.Duration); valid != 0 {
-		return p.presignedURL(ctx, key, valid)
+	if p.presigned() {
+		return p.presignedURL(ctx, key, pick(p.c, "presign", p.config.Presign, p.c.Duration))
 	}
 	conf, err := p.bucketConfig()
 	if err != nil {
@@ -114,6 +114,11 @@ func (p *project) objectURL(ctx context.Context, key string) (string, error) {
 	region := cmp.Or(conf.Region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
 	endpoint := cmp.Or(conf.Endpoint, os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL"))
 	return artifact.URL(conf.Name, region, endpoint, key), nil
+}
+
+// presigned reports whether addresses are to need no keys.
+func (p *project) presigned() bool {
+	return !p.standalone() && pick(p.c, "presign", p.config.Presign, p.c.Duration) != 0
 }
 
 // maxPresign is the longest that AWS takes.

@@ -26,7 +26,9 @@ func (p *project) namesCommit() bool {
 
 // commitWords are what in a template can ask for the commit, itself or in a file
 // that it includes.
-func commitWords() []string { return []string{"BB_COMMIT", "include", "artifactURL", "artifactSHA256"} }
+func commitWords() []string {
+	return []string{"BB_COMMIT", "include", "artifactURL", "artifactSource", "artifactSHA256"}
+}
 
 // findCommit looks for the commit, and completes the configuration with it. A
 // folder without one is no mistake as long as nothing needs it.

@@ -240,6 +240,10 @@ func (p *project) connectStandalone(ctx context.Context, conf *api.Config) (*tar
 	if err != nil {
 		return nil, fmt.Errorf("the address of the agent: %w", err)
 	}
+	if err := makeNamespace(ctx, client, conf.Namespace); err != nil {
+		client.Close()
+		return nil, err
+	}
 	return &target{client: client, agent: agent, address: conf.Address, close: client.Close}, nil
 }
 
@@ -247,6 +251,22 @@ func (p *project) connectStandalone(ctx context.Context, conf *api.Config) (*tar
 // for the client's own: args come after the flags that reach the same Nomad.
 func (p *project) commandFor(command, namespace string, args ...string) string {
 	return commandLine(slices.Concat([]string{"ostro", command}, p.joinFlags(namespace), args))
+}
+
+// makeNamespace has the agent make the namespace that was asked for, as its store
+// makes the bucket: nobody else is there to do it.
+func makeNamespace(ctx context.Context, client *api.Client, name string) error {
+	if name == "" || name == api.DefaultNamespace || name == api.AllNamespacesNamespace {
+		return nil
+	}
+	_, _, err := client.Namespaces().Info(name, (&api.QueryOptions{}).WithContext(ctx))
+	if isStatus(err, http.StatusNotFound) {
+		_, err = client.Namespaces().Register(&api.Namespace{Name: name}, (&api.WriteOptions{}).WithContext(ctx))
+	}
+	if err != nil {
+		return fmt.Errorf("make the namespace %q: %w", name, err)
+	}
+	return nil
 }
 
 // joinFlags are the flags that another command, in the same working folder,

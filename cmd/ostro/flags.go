@@ -70,7 +70,7 @@ func artifactFlags() []cli.Flag {
 		&cli.StringFlag{Name: "key", Usage: "the `TEMPLATE` of the object's key (default: {name}_{commit}.zip)"},
 		&cli.StringFlag{Name: "bucket-region", Usage: "the AWS `REGION` of the bucket"},
 		&cli.StringFlag{Name: "endpoint", Usage: "the `URL` of an S3-compatible store (AWS_ENDPOINT_URL_S3)"},
-		&cli.DurationFlag{Name: "presign", Usage: "let artifactURL give an address that needs no keys for a `DURATION`, 168h at most"},
+		&cli.DurationFlag{Name: "presign", Usage: "let artifactURL and artifactSource give an address that needs no keys for a `DURATION`, 168h at most"},
 		&cli.StringFlag{Name: "acl", Usage: "the canned `ACL` of uploaded objects, such as bucket-owner-full-control"},
 		&cli.StringFlag{Name: "storage-class", Usage: "the storage `CLASS` of uploaded objects"},
 		&cli.StringFlag{Name: "sse", Usage: "the server-side `ENCRYPTION` of uploaded objects: AES256 or aws:kms"},

@@ -28,8 +28,8 @@ func initCommand(t *terminal) *cli.Command {
 			&cli.StringFlag{Name: "port", Usage: "the TCP `PORT` that it listens on, or auto: then it finds one in $PORT"},
 			&cli.StringFlag{Name: "health", Usage: "the `PATH` of an HTTP health check on that port"},
 			&cli.StringFlag{Name: "bucket", Usage: "the S3 `BUCKET` of the artifacts (default: the environment variable S3_BUCKET)"},
-			&cli.StringFlag{Name: "staging", Usage: "how to reach Nomad in staging: `USER@HOST` for SSH, or a URL (default: SSH to $STAGING_SSH)"},
-			&cli.StringFlag{Name: "production", Usage: "how to reach Nomad in production: `USER@HOST` for SSH, or a URL (default: SSH to $PRODUCTION_SSH)"},
+			&cli.StringFlag{Name: "staging", Usage: "how to reach Nomad in staging: `USER@HOST` for SSH, a URL, or standalone for the built-in orchestrator (default: SSH to $STAGING_SSH)"},
+			&cli.StringFlag{Name: "production", Usage: "how to reach Nomad in production: `USER@HOST` for SSH, a URL, or standalone for the built-in orchestrator (default: SSH to $PRODUCTION_SSH)"},
 			&cli.StringFlag{Name: "ci", Value: "bitbucket", Usage: "the pipeline to write, for `SYSTEM`: bitbucket, github, gitlab or none"},
 			&cli.StringFlag{Name: "from", Usage: "take over `JOB`, which runs: its template makes the same job"},
 			&cli.BoolFlag{Name: "force", Usage: "replace files that are there already"},
@@ -103,13 +103,13 @@ func (in *initialization) gather(ctx context.Context) error {
 		in.Job = ask("job", "name of the job", cmp.Or(strings.Trim(notInName.ReplaceAllString(filepath.Base(abs), "-"), "-"), "app"))
 		in.askProgram(ask)
 	}
-	in.Staging = reach("staging", ask("staging", "Nomad in staging: USER@HOST for SSH, or a URL; empty for the variable STAGING_SSH", ""))
-	in.Production = reach("production", ask("production", "Nomad in production: likewise", ""))
-	in.CI = ask("ci", "pipeline: bitbucket, github, gitlab or none", "bitbucket")
 	in.Bucket = `env("S3_BUCKET")`
 	if bucket := c.String("bucket"); bucket != "" {
 		in.Bucket = hclQuote(bucket)
 	}
+	in.Staging = in.reach("staging", ask("staging", "Nomad in staging: USER@HOST for SSH, a URL, or standalone; empty for the variable STAGING_SSH", ""))
+	in.Production = in.reach("production", ask("production", "Nomad in production: likewise", ""))
+	in.CI = ask("ci", "pipeline: bitbucket, github, gitlab or none", "bitbucket")
 	in.Driver, in.Template = c.String("driver"), notInName.ReplaceAllString(in.Job, "-")+".nomad"
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -165,15 +165,24 @@ func (in *initialization) check() error {
 	return nil
 }
 
-// reach is the line of ostro.hcl that says how to get to an environment's Nomad.
-func reach(environment, given string) string {
+// reach are the lines of ostro.hcl that say how to get to an environment's Nomad,
+// and where its artifacts are. In the built-in orchestrator an environment is a
+// namespace, and the store has a bucket of its own.
+func (in *initialization) reach(environment, given string) string {
+	if given == "standalone" {
+		return "standalone = true\nnamespace = " + hclQuote(environment)
+	}
+	line := "ssh = " + hclQuote(given)
 	switch {
 	case given == "":
-		return fmt.Sprintf("ssh = env(%q)", strings.ToUpper(environment)+"_SSH")
+		line = fmt.Sprintf("ssh = env(%q)", strings.ToUpper(environment)+"_SSH")
 	case strings.Contains(given, "://"):
-		return "address = " + hclQuote(given)
+		line = "address = " + hclQuote(given)
 	}
-	return "ssh = " + hclQuote(given)
+	if len(in.Files) > 0 {
+		line += "\nbucket = " + in.Bucket
+	}
+	return line
 }
 
 // write writes all the files, or none where one is there already.

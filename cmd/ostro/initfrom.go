@@ -43,9 +43,9 @@ func (in *initialization) takeOver(ctx context.Context, id string) ([]startFile,
 	}
 	in.adviseTakeover(p, job, commit)
 	if !in.c.IsSet("staging") && in.c.IsSet("address") {
-		in.Staging = reach("staging", in.c.String("address"))
+		in.Staging = in.reach("staging", in.c.String("address"))
 	} else if !in.c.IsSet("staging") && in.c.IsSet("ssh") {
-		in.Staging = reach("staging", in.c.String("ssh"))
+		in.Staging = in.reach("staging", in.c.String("ssh"))
 	}
 	rest, err := in.configuration()
 	return append([]startFile{{in.Template, text, 0o644}}, rest...), err

@@ -44,7 +44,8 @@ type starter struct {
 	Files []string
 	// Start has start.sh written, too.
 	Start bool
-	// Bucket is an expression, Staging and Production are lines of ostro.hcl.
+	// Bucket is an expression, Staging and Production are what stands in these
+	// environments in ostro.hcl.
 	Bucket, Staging, Production string
 	CI                          string
 }

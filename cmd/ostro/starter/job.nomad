@@ -8,13 +8,14 @@ job "<% .Job %>" {
     git_sha = "[[ .BB_COMMIT ]]"
   }
 
-  # One instance after the other, and back to the last good version if one is not healthy in time.
+  # One instance after the other, and back to the last good version as soon as one fails, or is not healthy in time:
+  # without a progress_deadline none is tried again elsewhere before that.
   update {
     max_parallel      = 1
     health_check      = "<% if .Port %>checks<% else %>task_states<% end %>"
     min_healthy_time  = "5s"
     healthy_deadline  = "1m"
-    progress_deadline = "2m"
+    progress_deadline = "0s"
     auto_revert       = true
   }
 
@@ -58,7 +59,7 @@ job "<% .Job %>" {
       driver = "<% .Driver %>"
 
       artifact {
-        source      = "[[ artifactURL "<% .Job %>" ]]"
+        source      = "[[ artifactSource "<% .Job %>" ]]"
         destination = "local/app"
 [[- if .aws_access_key_id ]]
         options {

@@ -30,18 +30,12 @@ variables {
 
 environment "staging" {
   <% .Staging %>
-<%- if .Files %>
-  bucket = <% .Bucket %>
-<%- end %>
 }
 
 # Production takes only what is committed, and what is stable in staging. Both have one bucket, so that the same
 # artifact runs in both.
 environment "production" {
   <% .Production %>
-<%- if .Files %>
-  bucket = <% .Bucket %>
-<%- end %>
 
   protected = true
   requires  = "staging"
