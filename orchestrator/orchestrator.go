@@ -196,6 +196,9 @@ func (o *Orchestrator) openStores() error {
 	if err != nil {
 		return err
 	}
+	if store.Aside() != "" {
+		o.conf.Log.Warn("the state file was damaged, and is made again of its copy and the journal", "the damaged one", store.Aside())
+	}
 	o.store, o.loop.store = store, store
 	o.planner.Load(store.Snapshot())
 	keys, err := loadKeys(filepath.Join(o.conf.DataDir, "s3.keys"))

@@ -9,23 +9,32 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/hashicorp/go-memdb"
 	"github.com/hashicorp/nomad/api"
 	bolt "go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// lockWait is how long a start waits for a process that is still closing the
-// same state file.
-const lockWait = 2 * time.Second
+// copyEvery is how long the journal grows before the state file is copied, in
+// bytes.
+const copyEvery = 16 << 20
 
 // disk keeps each row of each table as JSON under its key, one bucket a table,
 // in one bbolt file. A write is one bbolt transaction: whole or not at all.
+//
+// Beside it stand a copy, and the journal of what was written since: bbolt does
+// not notice when its pages are damaged, and what was acknowledged is not to be
+// lost by that.
 type disk struct {
-	bolt *bolt.DB
-	keys map[string]keys
+	dir     string
+	bolt    *bolt.DB
+	tally   tally
+	journal *journal
+	// kept is the number of the last write that copy and journal hold.
+	kept uint64
+	// broken, when set, refuses all writes.
+	broken error
+	keys   map[string]keys
 	// seal encrypts what is secret; nil where nothing is to be encrypted.
 	seal cipher.AEAD
 }
@@ -33,47 +42,103 @@ type disk struct {
 // ErrLocked is returned by [Open] when another process has the state open.
 var ErrLocked = errors.New("another process has this state open")
 
-func openDisk(dir string, seal cipher.AEAD) (*disk, error) {
+// openDisk opens the state in dir. A state file that is damaged is put aside, under
+// the name that is told, and made again of its copy and the journal.
+func openDisk(dir string, seal cipher.AEAD) (d *disk, aside string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the state folder: %w", err)
+		return nil, "", fmt.Errorf("make the state folder: %w", err)
 	}
-	path := filepath.Join(dir, "state.db")
-	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockWait, FreelistType: bolt.FreelistMapType})
-	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("open %s: %w", path, ErrLocked)
+	d = &disk{dir: dir, keys: primaryKeys(), seal: seal}
+	d.bolt, d.tally, err = openWhole(d.path(stateFile))
+	if err != nil && !errors.Is(err, errDamaged) {
+		return nil, "", err
+	}
+	// Its lock keeps others away from the journal, too.
+	var journalErr error
+	if d.journal, journalErr = openJournal(d.path(journalFile)); journalErr != nil {
+		return nil, "", errors.Join(journalErr, d.close())
+	}
+	if err == nil && d.behind() {
+		err = errors.Join(fmt.Errorf("%w: it lacks what was written last", errDamaged), d.bolt.Close())
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open the state file %s: %w", path, err)
+		damage := err
+		if aside, d.bolt, d.tally, err = repair(dir); err != nil {
+			return nil, "", errors.Join(fmt.Errorf("%w, and its copy is of no use: bring back the folder %s from a backup, or remove it: %w", damage, dir, err), d.close())
+		}
 	}
-	return &disk{db, primaryKeys(), seal}, nil
+	if err := d.adopt(); err != nil {
+		return nil, "", errors.Join(err, d.close())
+	}
+	if d.kept = d.journal.last; d.kept != d.tally.writes {
+		d.copy()
+	}
+	return d, aside, nil
 }
 
-func (d *disk) close() error { return d.bolt.Close() }
+// adopt counts the rows of an earlier version, which kept no tally, as one write.
+func (d *disk) adopt() error {
+	if d.tally.writes > 0 || d.tally.rows == 0 {
+		return nil
+	}
+	d.tally.writes = 1
+	return d.bolt.Update(func(tx *bolt.Tx) error { return putTally(tx, d.tally) })
+}
+
+// behind tells whether the state file is older than what stands beside it.
+func (d *disk) behind() bool {
+	if d.tally.writes < d.journal.last {
+		return true
+	}
+	_, err := os.Stat(d.path(copyFile))
+	return d.tally.writes == 0 && err == nil
+}
+
+func (d *disk) path(name string) string { return filepath.Join(d.dir, name) }
+
+func (d *disk) close() (err error) {
+	if d.bolt != nil {
+		err = d.bolt.Close()
+	}
+	if d.journal != nil {
+		err = errors.Join(err, d.journal.close())
+		d.journal = nil
+	}
+	return err
+}
 
 // write stores changed rows and removes deleted ones.
 func (d *disk) write(changes Changes) error {
-	return d.bolt.Update(func(tx *bolt.Tx) error {
-		for _, change := range changes {
-			bucket, err := tx.CreateBucketIfNotExists([]byte(change.Table))
-			if err != nil {
-				return err
-			}
-			if change.Deleted() {
-				if err := bucket.Delete(d.key(change.Table, change.Before)); err != nil {
-					return err
-				}
-				continue
-			}
-			value, err := d.encode(change.Table, change.After)
-			if err != nil {
-				return fmt.Errorf("encode a row of %s: %w", change.Table, err)
-			}
-			if err := bucket.Put(d.key(change.Table, change.After), value); err != nil {
-				return err
-			}
+	if d.broken != nil {
+		return d.broken
+	}
+	e := &entry{Number: d.tally.writes + 1}
+	for _, change := range changes {
+		row, err := d.row(change)
+		if err != nil {
+			return fmt.Errorf("encode a row of %s: %w", change.Table, err)
 		}
-		return nil
+		e.Rows = append(e.Rows, row)
+	}
+	var after tally
+	err := d.bolt.Update(func(tx *bolt.Tx) (err error) {
+		after, err = putEntry(tx, d.tally, e)
+		return err
 	})
+	if err != nil {
+		return d.failed(err)
+	}
+	d.tally = after
+	d.keep(e)
+	return nil
+}
+
+func (d *disk) row(change memdb.Change) (entryRow, error) {
+	if change.Deleted() {
+		return entryRow{Table: change.Table, Key: d.key(change.Table, change.Before)}, nil
+	}
+	text, err := d.encode(change.Table, change.After)
+	return entryRow{Table: change.Table, Key: d.key(change.Table, change.After), Text: text}, err
 }
 
 // load reads every row into txn, jobs before the allocations that run them.
@@ -100,7 +165,10 @@ func (d *disk) load(txn *memdb.Txn) error {
 }
 
 func (d *disk) decode(txn *memdb.Txn, table diskTable, key, value []byte) (any, error) {
-	text, err := d.openRow(table.name, key, value)
+	text, _, err := withoutSum(table.name, key, value)
+	if err == nil {
+		text, err = d.openRow(table.name, key, text)
+	}
 	if err != nil {
 		return nil, err
 	}

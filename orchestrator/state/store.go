@@ -34,7 +34,12 @@ type Store struct {
 	disk      *disk
 	committed func(uint64, Changes)
 	writing   sync.Mutex
+	aside     string
 }
+
+// Aside is the file that holds a state that was damaged when it was opened, and
+// was made again since, or empty. Nothing that was written is lost by it.
+func (s *Store) Aside() string { return s.aside }
 
 // Open reads the state in c.Dir, or starts an empty one. A second process that
 // opens the same folder gets an error.
@@ -49,7 +54,7 @@ func Open(c Config) (*Store, error) {
 	}
 	txn := db.Txn(true)
 	if c.Dir != "" {
-		if s.disk, err = openDisk(c.Dir, c.Seal); err != nil {
+		if s.disk, s.aside, err = openDisk(c.Dir, c.Seal); err != nil {
 			return nil, err
 		}
 		if err := s.disk.load(txn); err != nil {
