@@ -83,7 +83,10 @@ func (in *initialization) nextStep() string {
 	if in.next != "" {
 		return in.next + in.dir
 	}
-	return "commit it, then: ostro deploy -standalone " + in.dir
+	if strings.HasPrefix(in.Staging, "standalone") {
+		return "commit it, then: " + commandLine([]string{"ostro", "deploy", "-env", "staging", in.dir})
+	}
+	return "commit it, then: " + commandLine([]string{"ostro", "deploy", "-standalone", in.dir})
 }
 
 // gather finds out what to write: what the flags say, what somebody answers, and

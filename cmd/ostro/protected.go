@@ -86,6 +86,18 @@ func (d *deployment) environment(name string) (*project, error) {
 	return &project{t: d.t, c: noFlags, file: d.file, dir: d.dir, config: selected, elsewhere: true}, nil
 }
 
+// firstIn is the command line that deploys the same to another environment.
+func (d *deployment) firstIn(env string) string {
+	words := []string{"ostro", "deploy", "-env", env}
+	if d.c.IsSet("config") {
+		words = append(words, "-config", d.c.String("config"))
+	}
+	if d.target != "" {
+		words = append(words, d.target)
+	}
+	return commandLine(words)
+}
+
 func (d *deployment) checkStable(ctx context.Context, client *api.Client, env, namespace string, job *api.Job) error {
 	meta := d.commitMeta()
 	commit := job.Meta[meta]
@@ -109,5 +121,5 @@ func (d *deployment) checkStable(ctx context.Context, client *api.Client, env, n
 		}
 	}
 	return withHint(fmt.Errorf("job %q has no stable version with commit %s in environment %q", *job.ID, commit, env),
-		"deploy it there first: ostro deploy -env %s", env)
+		"deploy it there first: %s", d.firstIn(env))
 }

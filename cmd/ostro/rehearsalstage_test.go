@@ -230,14 +230,24 @@ func (s *stage) keys(t *testing.T) {
 	}
 }
 
+// startSSHD runs a server that lets the pipeline's key through to Nomad, and to
+// nothing else, as docs/agent.md says.
 func (s *stage) startSSHD(t *testing.T, host string) {
 	t.Helper()
+	public, err := os.ReadFile(filepath.Join(s.dir, "ssh", "id_ed25519.pub"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	allowed := append([]byte(`restrict,port-forwarding,permitopen="127.0.0.1:4646" `), public...)
+	if err := os.WriteFile(filepath.Join(s.dir, host+".keys"), allowed, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
 		t.Skipf("sshd needs /run/sshd: %v", err)
 	}
 	conf := filepath.Join(s.dir, host+".sshd")
-	text := fmt.Sprintf("Port 22\nHostKey %s\nPidFile none\nAuthorizedKeysFile %s\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n"+
-		"PasswordAuthentication no\nKbdInteractiveAuthentication no\n", filepath.Join(s.dir, host), filepath.Join(s.dir, "ssh", "id_ed25519.pub"))
+	text := fmt.Sprintf("Port 22\nHostKey %s\nPidFile none\nAuthorizedKeysFile %s.keys\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n"+
+		"PasswordAuthentication no\nKbdInteractiveAuthentication no\n", filepath.Join(s.dir, host), filepath.Join(s.dir, host))
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
