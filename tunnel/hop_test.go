@@ -101,6 +101,9 @@ func TestAlgorithmsPreferWhatIsKnown(t *testing.T) {
 		t.Fatalf("a cut-off key was taken: %+v", known.lines)
 	}
 	plain := known.algorithms("web")
+	if plain[0] != "ssh-ed25519" {
+		t.Errorf("of an unknown host %s is asked for first, not what ssh shows", plain[0])
+	}
 	if slices.ContainsFunc(plain, func(a string) bool { return strings.Contains(a, "-cert-") }) {
 		t.Errorf("certificates asked for without an authority: %v", plain)
 	}

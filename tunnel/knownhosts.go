@@ -152,7 +152,8 @@ func (k *knownHosts) revoked(key ssh.PublicKey) (knownLine, bool) {
 
 // algorithms puts those of the keys on record first, as the server shows one
 // key only, and certificates only where an authority is on record. The rest
-// follows, so that an unknown key is seen and can be named.
+// follows, so that an unknown key is seen and can be named: the one that ssh
+// would show, too.
 func (k *knownHosts) algorithms(name string) []string {
 	var plain, certified []string
 	for _, a := range ssh.SupportedAlgorithms().HostKeys {
@@ -175,7 +176,7 @@ func (k *knownHosts) algorithms(name string) []string {
 		}
 	}
 	var unique []string
-	for _, a := range append(order, plain...) {
+	for _, a := range slices.Concat(order, []string{ssh.KeyAlgoED25519}, plain) {
 		if !slices.Contains(unique, a) {
 			unique = append(unique, a)
 		}
