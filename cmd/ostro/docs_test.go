@@ -119,7 +119,7 @@ func scriptOf(t *testing.T, path string) (script string, sessions int) {
 			if err := yaml.Unmarshal([]byte(body), new(any)); err != nil {
 				t.Errorf("%s: %v\n%s", path, err, body)
 			}
-		case isFile && regexp.MustCompile(`^[\w./-]+\.\w+$`).MatchString(name):
+		case isFile && regexp.MustCompile(`^\w[\w./-]*\.\w+$`).MatchString(name):
 			fmt.Fprintf(&files, "-- %s --\n%s", name, rest)
 		}
 	}
