@@ -8,25 +8,44 @@ import (
 
 	"ostro/deploy"
 	"ostro/nomadtest"
+	"ostro/orchestrator"
+	"ostro/orchestrator/orchestratortest"
 	"ostro/watch"
 )
 
 // A token that may submit and read the jobs of one namespace, and nothing else, is
 // enough for a deployment and its verdict; with read-logs there is the log, too.
 func TestVerdictToken(t *testing.T) {
-	if os.Getenv("OSTRO_TEST") != "full" {
-		t.Skip("OSTRO_TEST is not full: tokens are not tested on a real Nomad")
-	}
 	t.Parallel()
-	n := nomadtest.Start(t, "acl {\n  enabled = true\n}")
-	if _, err := n.Client.Namespaces().Register(&api.Namespace{Name: "team-a"}, nil); err != nil {
+	t.Run("ostro", func(t *testing.T) {
+		t.Parallel()
+		c := orchestratortest.Start(t, orchestrator.Config{ACL: true}).Client
+		boot, _, err := c.ACLTokens().Bootstrap(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.SetSecretID(boot.SecretID)
+		verdictToken(t, c)
+	})
+	t.Run("nomad", func(t *testing.T) {
+		t.Parallel()
+		if os.Getenv("OSTRO_TEST") != "full" {
+			t.Skip("OSTRO_TEST is not full: tokens are not tested on a real Nomad")
+		}
+		verdictToken(t, nomadtest.Start(t, "acl {\n  enabled = true\n}").Client)
+	})
+}
+
+// verdictToken has a client that may do anything.
+func verdictToken(t *testing.T, root *api.Client) {
+	if _, err := root.Namespaces().Register(&api.Namespace{Name: "team-a"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	for capabilities, wantLog := range map[string]string{
 		`"submit-job", "read-job"`:              "",
 		`"submit-job", "read-job", "read-logs"`: "no config file",
 	} {
-		c := withPolicy(t, n, `namespace "team-a" { capabilities = [`+capabilities+`] }`)
+		c := withPolicy(t, root, `namespace "team-a" { capabilities = [`+capabilities+`] }`)
 		for _, step := range []struct {
 			script string
 			want   watch.Outcome
@@ -47,10 +66,10 @@ func TestVerdictToken(t *testing.T) {
 				t.Errorf("with %s: %+v", capabilities, v.Reasons)
 			}
 		}
-		nomadtest.Purge(n.Client, "team-a", "app")
+		nomadtest.Purge(root, "team-a", "app")
 	}
 	// Somebody who may not read is told so, and at once.
-	c := withPolicy(t, n, `namespace "other" { policy = "read" }`)
+	c := withPolicy(t, root, `namespace "other" { policy = "read" }`)
 	j := job("app", "service", serves)
 	j.Namespace = new("team-a")
 	if _, err := deploy.Submit(t.Context(), c, j, deploy.Options{}); err == nil {
@@ -61,17 +80,17 @@ func TestVerdictToken(t *testing.T) {
 }
 
 // withPolicy is a client whose token has that policy.
-func withPolicy(t *testing.T, n *nomadtest.Nomad, rules string) *api.Client {
+func withPolicy(t *testing.T, root *api.Client, rules string) *api.Client {
 	t.Helper()
 	name := "p" + string(rune('a'+len(rules)%26))
-	if _, err := n.Client.ACLPolicies().Upsert(&api.ACLPolicy{Name: name, Rules: rules}, nil); err != nil {
+	if _, err := root.ACLPolicies().Upsert(&api.ACLPolicy{Name: name, Rules: rules}, nil); err != nil {
 		t.Fatal(err)
 	}
-	token, _, err := n.Client.ACLTokens().Create(&api.ACLToken{Name: name, Type: "client", Policies: []string{name}}, nil)
+	token, _, err := root.ACLTokens().Create(&api.ACLToken{Name: name, Type: "client", Policies: []string{name}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := api.NewClient(&api.Config{Address: n.Client.Address(), SecretID: token.SecretID})
+	c, err := api.NewClient(&api.Config{Address: root.Address(), SecretID: token.SecretID})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -108,13 +108,20 @@ func TestACL(t *testing.T) {
 
 func TestPoliciesNeverGrantMore(t *testing.T) {
 	s := &server{Config: testConfig(t)}
+	s.ACL = true
 	update(t, s.Config, func(tx *state.Txn) {
 		tx.PutNamespace(&api.Namespace{Name: "team"})
+		job := testJob("x")
+		job.Namespace, job.Version, job.CreateIndex = new("team"), new(uint64(0)), new(uint64(1))
+		tx.PutAlloc(&api.Allocation{ID: "a-team", Namespace: "team", JobID: "x", Job: job, NodeID: "n"})
+		tx.PutDeployment(&api.Deployment{ID: "d-team", Namespace: "team", JobID: "x"})
 		for name, rules := range map[string]string{
 			"all":   `namespace "*" { policy = "write" }`,
 			"one":   `namespace "default" { policy = "write" }`,
 			"not":   "namespace \"*\" { policy = \"write\" }\nnamespace \"team\" { policy = \"deny\" }",
 			"bit":   `namespace "*" { capabilities = ["submit-job"] }`,
+			"ci":    `namespace "team" { capabilities = ["submit-job", "read-job"] }`,
+			"no":    "namespace \"team\" { policy = \"write\" }\nnamespace \"team\" { capabilities = [\"deny\"] }",
 			"agent": `agent { policy = "read" }`,
 		} {
 			tx.PutACLPolicy(&api.ACLPolicy{Name: name, Rules: rules})
@@ -124,21 +131,40 @@ func TestPoliciesNeverGrantMore(t *testing.T) {
 		policy, method, path string
 		want                 bool
 	}{
-		{"all", "PUT", "/v1/jobs", true},
 		{"all", "GET", "/v1/allocation/x", true},
 		{"all", "GET", "/v1/vars", false},
 		{"all", "GET", "/v1/client/allocation/x/exec", false},
+		{"all", "GET", "/v1/job/x/action", false},
+		{"all", "GET", "/v1/client/fs/logs/a-team", true},
+		{"all", "GET", "/v1/client/stats", false},
 		{"all", "GET", "/v1/nodes", false},
-		{"one", "PUT", "/v1/jobs", false},
-		{"not", "GET", "/v1/jobs", false},
-		{"bit", "PUT", "/v1/jobs", false},
+		{"all", "DELETE", "/v1/evaluations", false},
+		{"one", "GET", "/v1/jobs", true},
+		{"one", "GET", "/v1/jobs?namespace=team", false},
+		{"one", "GET", "/v1/jobs?namespace=*", false},
+		{"one", "GET", "/v1/allocation/a-team", false},
+		{"one", "PUT", "/v1/allocation/a-team/stop", false},
+		{"one", "GET", "/v1/client/fs/cat/a-team", false},
+		{"one", "PUT", "/v1/deployment/fail/d-team", false},
+		{"one", "DELETE", "/v1/job/x?namespace=team", false},
+		{"not", "GET", "/v1/jobs?namespace=team", false},
+		{"not", "GET", "/v1/jobs", true},
+		{"bit", "DELETE", "/v1/job/x", true},
+		{"bit", "GET", "/v1/job/x", false},
+		{"ci", "GET", "/v1/job/x?namespace=team", true},
+		{"ci", "GET", "/v1/job/x%2Fdispatch-1/allocations?namespace=team", true},
+		{"ci", "GET", "/v1/jobs?namespace=team", false},
+		{"ci", "GET", "/v1/job/x", false},
+		{"ci", "GET", "/v1/allocation/a-team", true},
+		{"ci", "PUT", "/v1/deployment/promote/d-team", true},
+		{"ci", "PUT", "/v1/job/x/revert?namespace=team", true},
+		{"ci", "PUT", "/v1/job/x/periodic/force?namespace=team", true},
+		{"ci", "PUT", "/v1/job/x/dispatch?namespace=team", false},
+		{"ci", "GET", "/v1/client/fs/logs/a-team", false},
+		{"no", "GET", "/v1/job/x?namespace=team", false},
 		{"agent", "GET", "/v1/agent/self", true},
 		{"agent", "PUT", "/v1/agent/join", false},
 		{"gone", "GET", "/v1/jobs", false},
-		{"all", "GET", "/v1/event/stream?topic=Job&topic=Deployment:x", true},
-		{"one", "GET", "/v1/event/stream?topic=Job", false},
-		{"all", "GET", "/v1/event/stream?topic=Job&topic=Node", false},
-		{"all", "GET", "/v1/event/stream", false},
 	} {
 		r, err := newRequest(c.method, c.path)
 		if err != nil {
@@ -148,6 +174,51 @@ func TestPoliciesNeverGrantMore(t *testing.T) {
 			t.Errorf("policy %s, %s %s: allowed is %v", c.policy, c.method, c.path, got)
 		}
 	}
+}
+
+// A job says itself in which namespace it is to run, and it is that one in which
+// its token needs the right.
+func TestTokenOfAJob(t *testing.T) {
+	anonymous, _ := newAgent(t, func(c *Config) { c.ACL = true })
+	boot, _, err := anonymous.ACLTokens().Bootstrap(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := as(t, anonymous, boot.SecretID)
+	if _, err := root.Namespaces().Register(&api.Namespace{Name: "team"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := root.ACLPolicies().Upsert(&api.ACLPolicy{Name: "ci", Rules: `namespace "team" { capabilities = ["submit-job", "read-job"] }`}, nil); err != nil {
+		t.Fatal(err)
+	}
+	made, _, err := root.ACLTokens().Create(&api.ACLToken{Name: "ci", Type: "client", Policies: []string{"ci"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ci := as(t, anonymous, made.SecretID)
+	in := func(namespace string) *api.Job {
+		job := testJob("web")
+		job.Namespace = &namespace
+		return job
+	}
+	for _, asked := range []string{"", "default", "team"} {
+		if _, _, err := ci.Jobs().Plan(in("team"), true, &api.WriteOptions{Namespace: asked}); err != nil {
+			t.Errorf("plan, asked in %q: %v", asked, err)
+		}
+		if _, _, err := ci.Jobs().Register(in("team"), &api.WriteOptions{Namespace: asked}); err != nil {
+			t.Errorf("register, asked in %q: %v", asked, err)
+		}
+		_, _, err := ci.Jobs().Register(in("default"), &api.WriteOptions{Namespace: asked})
+		refused(t, err, 403, "Permission denied")
+		_, _, err = ci.Jobs().Plan(in("default"), true, &api.WriteOptions{Namespace: asked})
+		refused(t, err, 403, "Permission denied")
+	}
+	job, _, err := ci.Jobs().Info("web", &api.QueryOptions{Namespace: "team"})
+	if err != nil || *job.Namespace != "team" {
+		t.Errorf("read %+v, %v", job, err)
+	}
+	_, _, err = ci.Jobs().Info("web", nil)
+	refused(t, err, 403, "Permission denied")
 }
 
 func TestSigningKeys(t *testing.T) {

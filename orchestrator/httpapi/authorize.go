@@ -77,42 +77,50 @@ type rule struct {
 	kind, name string
 	// level is deny, read or write, or a word that grants less here.
 	level string
+	// capabilities are what is granted one by one, in a namespace.
+	capabilities []string
 }
 
-// allows tells whether the policies of a token grant a request. They are read
-// coarsely, and never grant more than they say: what only a single capability
-// or a variables block grants needs a management token, and what is about jobs
-// needs the policy in every namespace that there is, since many requests name a
-// thing and not its namespace.
+// allows tells whether the policies of a token grant a request. They never grant
+// more than they say; what a variables block grants needs a management token.
 func (s *server) allows(token *api.ACLToken, r *http.Request) bool {
 	kind, ok := subject(r)
 	if !ok {
 		return false
 	}
-	var rules []rule
+	rules, ok := s.rulesOf(token)
+	if !ok {
+		return false
+	}
+	if kind != "namespace" {
+		level := grant(rules, kind, "")
+		return level == "write" || level == "read" && !writes(r.Method)
+	}
+	path := pathOf(r)
+	if bringsJob(r.Method, path) {
+		return true // refusedIn decides, when the job has been read
+	}
+	wanted := capabilities(r.Method, path)
+	return !slices.ContainsFunc(namespacesOf(s.Store.Snapshot(), r, path), func(name string) bool { return !grantedIn(rules, name, wanted) })
+}
+
+// rulesOf are the rules of a token's policies; none of them counts where one is
+// not understood.
+func (s *server) rulesOf(token *api.ACLToken) (rules []rule, ok bool) {
+	if token == nil {
+		return nil, false
+	}
 	snap := s.Store.Snapshot()
 	for _, policy := range token.Policies {
 		if stored := snap.ACLPolicy(nil, policy); stored != nil {
 			given, err := parseRules(stored.Rules)
 			if err != nil {
-				return false
+				return nil, false
 			}
 			rules = append(rules, given...)
 		}
 	}
-	names := []string{""}
-	if kind == "namespace" {
-		names = nil
-		for _, namespace := range snap.Namespaces(nil, "") {
-			names = append(names, namespace.Name)
-		}
-	}
-	for _, name := range names {
-		if level := grant(rules, kind, name); level != "write" && (level != "read" || writes(r.Method)) {
-			return false
-		}
-	}
-	return true
+	return rules, true
 }
 
 // grant is the level of the rule that counts for a thing, or empty.
@@ -141,12 +149,14 @@ func (r rule) before(other rule) bool {
 }
 
 // subject is the kind of thing that a request is about, where policies can
-// grant it. Running a command in a task is not among it.
+// grant it.
 func subject(r *http.Request) (kind string, ok bool) {
-	parts := strings.Split(strings.TrimPrefix(r.URL.Path, "/v1/"), "/")
+	parts := pathOf(r)
 	switch parts[0] {
 	case "jobs", "job", "allocation", "allocations", "evaluation", "evaluations", "deployment", "deployments", "services", "service", "validate", "scaling":
-		return "namespace", parts[len(parts)-1] != "action"
+		return "namespace", true
+	case "client":
+		return "namespace", len(clientCapabilities(parts)) > 0
 	case "nodes", "node":
 		return "node", len(parts) < 2 || parts[1] != "pool" && parts[1] != "pools"
 	case "agent":
@@ -214,5 +224,25 @@ func parseRule(block *hclsyntax.Block) (rule, error) {
 			return rule{}, fmt.Errorf("%s: the policy %q is not known", attribute.SrcRange, given.level)
 		}
 	}
-	return given, nil
+	capabilities, err := parseCapabilities(block)
+	given.capabilities = capabilities
+	return given, err
+}
+
+func parseCapabilities(block *hclsyntax.Block) (list []string, err error) {
+	attribute := block.Body.Attributes["capabilities"]
+	if attribute == nil {
+		return nil, nil
+	}
+	value, problems := attribute.Expr.Value(nil)
+	if problems.HasErrors() || value.IsNull() || !value.Type().IsTupleType() {
+		return nil, fmt.Errorf("%s: capabilities is a list of words", attribute.SrcRange)
+	}
+	for _, word := range value.AsValueSlice() {
+		if word.IsNull() || word.Type() != cty.String {
+			return nil, fmt.Errorf("%s: capabilities is a list of words", attribute.SrcRange)
+		}
+		list = append(list, word.AsString())
+	}
+	return list, nil
 }

@@ -33,6 +33,9 @@ func (s *server) canonicalize(r *request, job *api.Job) error {
 			job.Namespace = new(api.DefaultNamespace)
 		}
 	}
+	if err := s.refusedIn(r.Request, *job.Namespace); err != nil {
+		return err
+	}
 	job.Canonicalize()
 	if *job.Priority == 0 {
 		job.Priority = new(api.JobDefaultPriority)
