@@ -3,6 +3,8 @@ package conformance
 import (
 	"fmt"
 	"path/filepath"
+
+	"github.com/hashicorp/nomad/api"
 )
 
 // hook is the lifecycle block of a task.
@@ -20,6 +22,9 @@ func (s *session) once(then string) string {
 	done := filepath.Join(s.TempDir(), "done")
 	return fmt.Sprintf("[ -e %s ] && exec sleep 1000; touch %s; %s", done, done, then)
 }
+
+// running tells whether a task runs.
+func running(state *api.TaskState) bool { return state.State == "running" }
 
 // tasks is about how tasks start, end and start again.
 var tasks = []scenario{
@@ -100,7 +105,8 @@ var tasks = []scenario{
 	}},
 	{name: "leader-is-killed-first", full: true, run: func(s *session) {
 		s.register(undeployed(spec{task: "leader = true", tasks: task("side", "", "", "", "")}))
-		s.untilAllocs(1, "running")
+		s.untilTask("t", "it runs", running)
+		s.untilTask("side", "it runs", running)
 		s.stop(false)
 		s.untilJob("dead")
 	}},

@@ -93,16 +93,19 @@ func verdict(before *api.Allocation, u runner.Update, now time.Time) *api.AllocD
 }
 
 // countHealth brings the deployment's counters up to date, decides about the
-// deployment, and where it goes on asks for its next step.
+// deployment if it is not over, and where it goes on asks for its next step.
 func (l *loop) countHealth(tx *state.Txn, before, after *api.Allocation) {
 	stored := tx.Deployment(nil, after.DeploymentID)
-	if stored == nil || !state.Active(stored) {
+	if stored == nil {
 		return
 	}
 	d := reconcile.CopyDeployment(stored)
 	reconcile.Count(d, before, after)
 	d.ModifyTime = l.Now().UnixNano()
 	tx.PutDeployment(d)
+	if !state.Active(d) {
+		return
+	}
 	l.advance(tx, d)
 	current := tx.Deployment(nil, d.ID)
 	byWatcher := func(trigger string) bool { return trigger == reconcile.TriggerDeploymentWatcher }

@@ -91,9 +91,10 @@ func (p *Planner) Evaluation(tx *state.Txn, eval *api.Evaluation) reconcile.Chan
 		Blocked:    tx.BlockedEval(nil, eval.Namespace, eval.JobID),
 		Nodes:      tx.Nodes(nil),
 		Usage:      p.Usage,
+		Scheduler:  tx.SchedulerConfig(nil),
 	}
 	if d := in.Deployment; d != nil && state.Active(d) && canaries(d) {
-		in.Settled = settled(tx, eval.Namespace, eval.JobID)
+		in.Settled, in.SettledBy = settled(tx, eval.Namespace, eval.JobID)
 	}
 	return reconcile.Compute(in)
 }
@@ -107,13 +108,13 @@ func canaries(d *api.Deployment) bool {
 	return false
 }
 
-// settled is the newest version of a job that nobody has to promote any more.
-// (Nomad: P7.)
-func settled(tx *state.Txn, namespace, jobID string) *api.Job {
+// settled is the newest version of a job that nobody has to promote any more, with
+// its deployment. (Nomad: P7.)
+func settled(tx *state.Txn, namespace, jobID string) (*api.Job, *api.Deployment) {
 	for _, d := range tx.DeploymentsByJob(nil, namespace, jobID) {
 		if !canaries(d) {
-			return tx.Version(nil, namespace, jobID, d.JobVersion)
+			return tx.Version(nil, namespace, jobID, d.JobVersion), d
 		}
 	}
-	return nil
+	return nil, nil
 }

@@ -2,7 +2,9 @@ package events
 
 import (
 	"reflect"
+	"slices"
 
+	"github.com/hashicorp/go-memdb"
 	"github.com/hashicorp/nomad/api"
 
 	"ostro/orchestrator/state"
@@ -10,15 +12,6 @@ import (
 
 // cause is what a write was for, by the name that Nomad gives to such a write.
 type cause string
-
-// of is the type of an event of a topic. A plan is stored here together with
-// its evaluation; Nomad stores them one after the other.
-func (c cause) of(topic api.Topic) string {
-	if c == "PlanResult" && topic == api.TopicEvaluation {
-		return "EvaluationUpdated"
-	}
-	return string(c)
-}
 
 // causes are asked in this order: the first that any change of the write shows
 // is the write's.
@@ -28,6 +21,7 @@ var causes = []struct {
 }{
 	{"JobDeregistered", jobStopped},
 	{"JobRegistered", newVersion},
+	{"PlanResult", ofBoth(func(a, b *api.Evaluation) bool { return a.Status != b.Status })},
 	{"NodeRegistration", func(before, after any) bool { _, ok := after.(*api.Node); return ok && before == nil }},
 	{"NodeDeregistration", func(before, after any) bool { _, ok := before.(*api.Node); return ok && after == nil }},
 	{"NodeDrain", ofBoth(func(a, b *api.Node) bool { return !reflect.DeepEqual(a.DrainStrategy, b.DrainStrategy) })},
@@ -39,7 +33,10 @@ var causes = []struct {
 		return a.ClientStatus != b.ClientStatus || !reflect.DeepEqual(a.TaskStates, b.TaskStates) || !reflect.DeepEqual(a.NetworkStatus, b.NetworkStatus)
 	})},
 	{"DeploymentPromotion", ofBoth(promoted)},
-	{"DeploymentAllocHealth", ofBoth(func(a, b *api.Allocation) bool { return !reflect.DeepEqual(a.DeploymentStatus, b.DeploymentStatus) })},
+	{"DeploymentAllocHealth", ofBoth(func(a, b *api.Allocation) bool {
+		return !reflect.DeepEqual(a.DeploymentStatus, b.DeploymentStatus) && a.AllocModifyIndex != b.AllocModifyIndex
+	})},
+	{"AllocationUpdated", ofBoth(func(a, b *api.Allocation) bool { return !reflect.DeepEqual(a.DeploymentStatus, b.DeploymentStatus) })},
 	{"DeploymentStatusUpdate", ofBoth(func(a, b *api.Deployment) bool { return true })},
 	{"PlanResult", func(before, after any) bool { _, ok := after.(*api.Deployment); return ok && before == nil }},
 	{"AllocationUpdated", ofBoth(func(a, b *api.Allocation) bool { return true })},
@@ -47,29 +44,93 @@ var causes = []struct {
 	{"JobRegistered", ofBoth(func(a, b *api.Job) bool { return true })},
 }
 
+// causeOf tells what a write was for. What an evaluation decides is a plan, unless
+// it decides nothing; and a new version that a failed deployment makes is part of
+// its end.
 func causeOf(changes state.Changes) cause {
+	found := firstOf(changes)
+	switch {
+	case found == "PlanResult" && !holds(changes, ofAny[api.Allocation]) && !holds(changes, ofAny[api.Deployment]):
+		return "EvaluationUpdated"
+	case found == "JobRegistered" && holds(changes, ofBoth(failed)):
+		return "DeploymentStatusUpdate"
+	}
+	return found
+}
+
+func firstOf(changes state.Changes) cause {
 	for _, c := range causes {
-		for _, change := range changes {
-			if state.IsCurrent(change.Table) && c.shown(change.Before, change.After) {
-				return revertOr(changes, c.name)
-			}
+		if holds(changes, c.shown) {
+			return c.name
 		}
 	}
 	return ""
 }
 
-// revertOr gives a new version of a job the cause of the failed deployment that
-// made it.
-func revertOr(changes state.Changes, found cause) cause {
-	if found != "JobRegistered" {
-		return found
-	}
-	for _, change := range changes {
-		if ofBoth(func(a, b *api.Deployment) bool { return b.Status == api.DeploymentStatusFailed && a.Status != b.Status })(change.Before, change.After) {
-			return "DeploymentStatusUpdate"
+// holds tells whether any change of a write shows something.
+func holds(changes state.Changes, shown func(before, after any) bool) bool {
+	return slices.ContainsFunc(changes, func(change memdb.Change) bool {
+		return state.IsCurrent(change.Table) && shown(change.Before, change.After)
+	})
+}
+
+// ofAny tells whether a row is of type T.
+func ofAny[T any](before, after any) bool {
+	_, was := before.(*T)
+	_, is := after.(*T)
+	return was || is
+}
+
+func failed(before, after *api.Deployment) bool {
+	return after.Status == api.DeploymentStatusFailed && before.Status != after.Status
+}
+
+// typed is an event of a row under its type.
+type typed struct {
+	name cause
+	row  any
+}
+
+// types are the events that Nomad makes of one row, which it writes more often
+// than this does: a plan is stored, and then its evaluation; what a node tells is,
+// and then what follows for the deployment.
+func (c cause) types(changes state.Changes, before, after any) []typed {
+	switch row := after.(type) {
+	case *api.Evaluation:
+		return c.evaluation(changes, before, row)
+	case *api.Deployment:
+		if old, ok := before.(*api.Deployment); ok && c == "AllocationUpdated" && old.Status != row.Status {
+			counted := *row
+			counted.Status, counted.StatusDescription = old.Status, old.StatusDescription
+			return []typed{{c, &counted}, {"DeploymentStatusUpdate", row}}
+		}
+	case *api.Job:
+		switch {
+		case !holds(changes, ofBoth(failed)):
+		case newVersion(before, after):
+			return []typed{{"DeploymentStatusUpdate", row}}
+		default:
+			return nil // Its status follows with the evaluation.
 		}
 	}
-	return found
+	return []typed{{c, after}}
+}
+
+func (c cause) evaluation(changes state.Changes, before any, row *api.Evaluation) []typed {
+	old, known := before.(*api.Evaluation)
+	switch {
+	case c == "PlanResult" && known && old.Status == api.EvalStatusPending:
+		planned := *old
+		planned.ModifyIndex = row.ModifyIndex
+		return []typed{{c, &planned}, {"EvaluationUpdated", row}}
+	case c == "PlanResult", c == "JobRegistered" && row.TriggeredBy == "job-scaling":
+		return []typed{{"EvaluationUpdated", row}}
+	case c == "AllocationUpdated" && row.TriggeredBy == "deployment-watcher" && holds(changes, ofBoth(failed)):
+		return []typed{{"DeploymentStatusUpdate", row}}
+	case c == "AllocationUpdated" && row.TriggeredBy == "deployment-watcher":
+		return []typed{{"AllocationUpdateDesiredStatus", row}}
+	}
+	return []typed{{c, row}}
 }
 
 // ofBoth asks about a row of type T that was changed, not made or removed.

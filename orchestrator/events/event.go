@@ -29,19 +29,21 @@ func eventsOf(index uint64, changes state.Changes) []Event {
 		if !state.IsCurrent(change.Table) {
 			continue
 		}
-		event, payload := describe(change.Before, change.After)
-		if payload == nil {
-			continue
+		for _, t := range cause.types(changes, change.Before, change.After) {
+			event, payload := describe(change.Before, t.row)
+			if payload == nil {
+				continue
+			}
+			text, err := json.Marshal(payload)
+			if err != nil {
+				continue // What is in the state was encoded before.
+			}
+			event.Index, event.Payload = index, text
+			if event.Type == "" {
+				event.Type = string(t.name)
+			}
+			events = append(events, event)
 		}
-		text, err := json.Marshal(payload)
-		if err != nil {
-			continue // What is in the state was encoded before.
-		}
-		event.Index, event.Payload = index, text
-		if event.Type == "" {
-			event.Type = cause.of(event.Topic)
-		}
-		events = append(events, event)
 	}
 	return events
 }

@@ -1,9 +1,11 @@
 package httpapi
 
 import (
+	"cmp"
 	"net/http"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/hashicorp/go-memdb"
@@ -54,6 +56,7 @@ func (s *server) writeNamespace(r *request) (any, error) {
 	p := problems{}
 	p.refuse(!validNamespace().MatchString(namespace.Name), "invalid name %q. Must match regex %s", namespace.Name, validNamespace())
 	p.refuse(len(namespace.Description) > maxDescription, "description longer than %d", maxDescription)
+	p.refuse(namespace.NodePoolConfiguration != nil, "invalid node pool configuration: %s", unlicensedPools)
 	if err := p.err(); err != nil {
 		return nil, fail(http.StatusInternalServerError, "Invalid namespace %q: %v", namespace.Name, err)
 	}
@@ -91,4 +94,42 @@ func (s *server) deleteNamespace(r *request) (any, error) {
 		return nil
 	})
 	return noContent(http.StatusOK, index), err
+}
+
+// checkCapabilities refuses a job that needs what its namespace does not let it
+// have. (Nomad: the texts.)
+func checkCapabilities(job *api.Job, namespace *api.Namespace) error {
+	c := namespace.Capabilities
+	if c == nil {
+		return nil
+	}
+	var drivers, modes []string
+	for _, group := range job.TaskGroups {
+		for _, task := range group.Tasks {
+			if !capable(task.Driver, c.EnabledTaskDrivers, c.DisabledTaskDrivers) {
+				drivers = append(drivers, task.Driver)
+			}
+		}
+		for _, network := range group.Networks {
+			if mode := cmp.Or(network.Mode, "host"); !capable(mode, c.EnabledNetworkModes, c.DisabledNetworkModes) {
+				modes = append(modes, mode)
+			}
+		}
+	}
+	p := problems{}
+	refuse := func(what string, names []string) {
+		p.refuse(len(names) == 1, "used %s %q is not allowed in namespace %q", what, strings.Join(names, ""), namespace.Name)
+		p.refuse(len(names) > 1, "used %ss %q are not allowed in namespace %q", what, names, namespace.Name)
+	}
+	refuse("task driver", drivers)
+	if len(drivers) == 0 {
+		refuse("group network mode", modes)
+	}
+	return p.err()
+}
+
+// capable tells whether a name is enabled, which all are where none is named, and
+// not disabled.
+func capable(name string, enabled, disabled []string) bool {
+	return (len(enabled) == 0 || slices.Contains(enabled, name)) && !slices.Contains(disabled, name)
 }

@@ -68,6 +68,9 @@ func (s *server) readNodePool(r *request) (any, error) {
 	return answer{value: poolAnswer(pool), index: index}, nil
 }
 
+// unlicensedPools is why nothing is decided by a node pool. (Nomad: the text.)
+const unlicensedPools = "Node Pools Governance is unlicensed."
+
 func builtinPool(name string) bool { return name == api.NodePoolAll || name == api.NodePoolDefault }
 
 // writeNodePool makes or changes a node pool. (Nomad: the texts.)
@@ -82,6 +85,7 @@ func (s *server) writeNodePool(r *request) (any, error) {
 	p := problems{}
 	p.refuse(!validPool().MatchString(pool.Name), "invalid name %q, must match regex %s", pool.Name, validPool())
 	p.refuse(len(pool.Description) > maxDescription, "description longer than %d", maxDescription)
+	p.refuse(pool.SchedulerConfiguration != nil, "invalid scheduler configuration: %s", unlicensedPools)
 	if err := p.err(); err != nil {
 		return nil, badRequest("invalid node pool %q: %v", pool.Name, err)
 	}

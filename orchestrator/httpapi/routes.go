@@ -20,6 +20,7 @@ func (s *server) routes() map[string]route {
 		"/v1/job/{id}/dispatch":                 {put: s.dispatchJob},
 		"/v1/job/{id}/dispatch/payload":         {put: s.dispatchPayload},
 		"/v1/job/{id}/periodic/force":           {put: s.forceLaunch},
+		"/v1/job/{id}/versions/tag":             {put: noTagName, delete: noTagName},
 		"/v1/job/{id}/versions/{tag}/tag":       {put: s.tagVersion, delete: s.untagVersion},
 		"/v1/job/{id}/actions":                  {get: s.jobActions},
 		"/v1/job/{id}/action":                   {get: s.runAction},

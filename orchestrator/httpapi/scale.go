@@ -149,6 +149,9 @@ func scaledGroup(tx *state.Txn, r *request, req api.ScalingRequest) (*api.Job, i
 	if d := tx.LatestDeployment(nil, r.namespace, r.id()); d != nil && state.Active(d) && d.JobCreateIndex == *job.CreateIndex {
 		return nil, 0, badRequest("job scaling blocked due to active deployment")
 	}
+	if err := checkTotal(job, *req.Count-int64(*job.TaskGroups[i].Count)); err != nil {
+		return nil, 0, err
+	}
 	if req.JobModifyIndex > 0 {
 		return job, i, state.Registration{EnforceIndex: true, JobModifyIndex: req.JobModifyIndex}.Check(job)
 	}

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"fmt"
+	"net/http"
 
 	"github.com/hashicorp/nomad/api"
 
@@ -17,6 +18,11 @@ type tagReply struct {
 	LastContact uint64
 	KnownLeader bool
 	NextToken   string
+}
+
+// noTagName answers where a path names no tag. (Nomad: the text.)
+func noTagName(*request) (any, error) {
+	return nil, fail(http.StatusNotFound, "invalid job tag endpoint")
 }
 
 // tagVersion gives a version of a job a name.

@@ -78,13 +78,19 @@ func (p *problems) err() error {
 // answer. (Nomad: the rules and their texts.)
 func (s *server) validate(job *api.Job) (string, error) {
 	p, snap := &problems{}, s.Store.Snapshot()
+	p.all(refuseProxies(job))
 	p.all(refuseExposed(job))
 	p.all(refuseVault(job))
 	p.all(refuseClusters(job))
-	p.refuse(snap.Namespace(nil, *job.Namespace) == nil, "job %q is in nonexistent namespace %q", *job.ID, *job.Namespace)
+	namespace := snap.Namespace(nil, *job.Namespace)
+	p.refuse(namespace == nil, "job %q is in nonexistent namespace %q", *job.ID, *job.Namespace)
 	p.refuse(snap.NodePool(nil, *job.NodePool) == nil, "job %q is in nonexistent node pool %q", *job.ID, *job.NodePool)
+	if namespace != nil {
+		p.merge(checkCapabilities(job, namespace))
+	}
 	p.merge(validateJob(job))
-	return warningsText(jobWarnings(job)), p.err()
+	p.all(checkTotal(job, 0))
+	return warningsText(jobWarnings(job, schedulerOf(snap, nil).MemoryOversubscriptionEnabled)), p.err()
 }
 
 func validateJob(job *api.Job) error {
@@ -113,6 +119,22 @@ func validateJob(job *api.Job) error {
 	refuseEnterprise(p, job)
 	p.refuse(job.Multiregion != nil, "Multiregion jobs need Nomad Enterprise")
 	return p.err()
+}
+
+// maxCount is how many allocations one job may have. (Nomad: job_max_count.)
+const maxCount = 50000
+
+// checkTotal refuses a job that is too large, or becomes it with more allocations.
+// (Nomad: the text.)
+func checkTotal(job *api.Job, more int64) error {
+	total := more
+	for _, group := range job.TaskGroups {
+		total += int64(*group.Count)
+	}
+	if total > maxCount {
+		return textErrorf("total count was greater than configured job_max_count: %d > %d", total, maxCount)
+	}
+	return nil
 }
 
 // validateGroupNames checks what one has to know of all groups.

@@ -65,7 +65,9 @@ func validateCheck(c *api.ServiceCheck, types ...string) error {
 	}
 	p := &problems{}
 	p.refuse(restart.Limit < 0, "limit must be greater than or equal to 0 but found %d", restart.Limit)
-	p.refuse(restart.Grace != nil && *restart.Grace < 0, "grace period must be greater than or equal to 0 but found %d", restart.Grace)
+	if grace := restart.Grace; grace != nil {
+		p.refuse(*grace < 0, "grace period must be greater than or equal to 0 but found %d", *grace)
+	}
 	return p.err()
 }
 

@@ -16,7 +16,7 @@ func refuseExposed(job *api.Job) error {
 				if !c.Expose {
 					continue
 				}
-				if err := refuseExposure(group); err != nil {
+				if err := refuseNetworks(group, "connect expose check", false); err != nil {
 					return err
 				}
 				if s.Connect == nil || s.Connect.SidecarService == nil {
@@ -28,14 +28,51 @@ func refuseExposed(job *api.Job) error {
 	return nil
 }
 
-func refuseExposure(group *api.TaskGroup) error {
-	const what = "connect expose check"
+// refuseNetworks refuses a network in which no proxy can stand. (Nomad: the texts.)
+func refuseNetworks(group *api.TaskGroup, what string, host bool) error {
 	if n := len(group.Networks); n != 1 {
 		return textErrorf("%s: must have exactly one network for Consul Connect: group %q has %d networks", what, *group.Name, n)
 	}
-	if mode := group.Networks[0].Mode; mode != "bridge" && !strings.HasPrefix(mode, "cni/") {
-		return textErrorf("%s: invalid network mode for Consul Connect: group %q uses network mode %q; must be \"bridge\" or \"cni/*\"",
-			what, *group.Name, mode)
+	mode, allowed := group.Networks[0].Mode, `"bridge" or "cni/*"`
+	if mode == "bridge" || strings.HasPrefix(mode, "cni/") || host && mode == "host" {
+		return nil
+	}
+	if host {
+		allowed = `"bridge", "host", or "cni/*"`
+	}
+	return textErrorf("%s: invalid network mode for Consul Connect: group %q uses network mode %q; must be %s", what, *group.Name, mode, allowed)
+}
+
+// refuseProxies refuses proxies and gateways whose network is not for them.
+// (Nomad: the texts.)
+func refuseProxies(job *api.Job) error {
+	for _, group := range job.TaskGroups {
+		for _, s := range group.Services {
+			if err := refuseProxy(group, s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func refuseProxy(group *api.TaskGroup, s *api.Service) error {
+	switch {
+	case s.Connect == nil:
+		return nil
+	case s.Connect.Gateway != nil:
+		return refuseNetworks(group, "connect gateway", true)
+	case s.Connect.SidecarService == nil:
+		return nil
+	}
+	if err := refuseNetworks(group, "connect sidecar", false); err != nil {
+		return err
+	}
+	if s.Name != strings.ToLower(s.Name) {
+		return textErrorf("Consul Connect service name %q in group %q must not contain uppercase characters", s.Name, *group.Name)
+	}
+	if *group.Name != strings.ToLower(*group.Name) {
+		return textErrorf("Consul Connect group %q with service %q must not contain uppercase characters", *group.Name, s.Name)
 	}
 	return nil
 }

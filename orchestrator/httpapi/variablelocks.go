@@ -58,7 +58,7 @@ func (s *server) acquireLock(path string, body *variableBody) (any, error) {
 		return nil, coded(err)
 	}
 	if err := body.Lock.check(); err != nil {
-		return nil, coded(coded(err))
+		return nil, coded(err)
 	}
 	return s.putVariable(path, body, nil)
 }

@@ -204,9 +204,20 @@ func (r *request) casIndex() (*uint64, error) {
 	return &index, nil
 }
 
-// conflict is the answer to a write that does not fit what is there.
+// conflict is the answer to a write that does not fit what is there. It is read as
+// it is where a client knows of no conflict, so its parts are in Nomad's order.
 func conflict(v *api.Variable) answer {
-	return answer{value: variableReply{metadata(v), v.Items}, index: v.ModifyIndex, status: http.StatusConflict}
+	reply := map[string]any{
+		"Namespace": v.Namespace, "Path": v.Path, "CreateIndex": v.CreateIndex, "ModifyIndex": v.ModifyIndex,
+		"CreateTime": v.CreateTime, "ModifyTime": v.ModifyTime,
+	}
+	if v.Lock != nil {
+		reply["Lock"] = v.Lock
+	}
+	if len(v.Items) > 0 {
+		reply["Items"] = v.Items
+	}
+	return answer{value: reply, index: v.ModifyIndex, status: http.StatusConflict}
 }
 
 // placeOnly is all that is told about a variable that somebody else has locked,

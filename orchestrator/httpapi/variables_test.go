@@ -108,7 +108,7 @@ func TestVariableRefusals(t *testing.T) {
 		{"PUT", "/v1/var/a?lock-acquire&lock-renew", body, 400, "multiple lock operations"},
 		{"PUT", "/v1/var/a?lock-acquire&cas=1", body, 400, "CAS can't be used with lock operations"},
 		{"PUT", "/v1/var/a?lock-acquire", `{"Lock":{"TTL":"1s","LockDelay":"-1s"}}`, 400,
-			"RPC Error:: 400,RPC Error:: 400,2 errors occurred:\n\t* Lock delay and TTL must be positive\n\t* TTL must be between 10 seconds and 24 hours\n\n"},
+			"RPC Error:: 400,2 errors occurred:\n\t* Lock delay and TTL must be positive\n\t* TTL must be between 10 seconds and 24 hours\n\n"},
 		{"PUT", "/v1/var/a?lock-acquire", `{"Lock":{"TTL":"abc"}}`, 400, `time: invalid duration "abc"`},
 		{"PUT", "/v1/var/a", `{"Items":{"a":"b"},"Lock":{"ID":"x","TTL":"20s"}}`, 400, "RPC Error:: 400,RPC Error:: 400,variable should not contain lock definition"},
 		{"PUT", "/v1/var/a?lock-renew", `{}`, 500, "1 error occurred:\n\t* missing lock ID\n\n"},

@@ -8,8 +8,8 @@ import (
 )
 
 // jobWarnings is what a job may do but hardly wants. (Nomad: the texts, and
-// their order.)
-func jobWarnings(job *api.Job) []string {
+// their order.) With oversubscribe a task may use more memory than is reserved.
+func jobWarnings(job *api.Job, oversubscribe bool) []string {
 	w := &problems{}
 	some, all := false, true
 	for _, group := range job.TaskGroups {
@@ -35,7 +35,7 @@ func jobWarnings(job *api.Job) []string {
 	}
 	for _, group := range job.TaskGroups {
 		for _, task := range group.Tasks {
-			w.refuse(*task.Resources.MemoryMaxMB != 0, "Memory oversubscription is not enabled; Task \"%s.%s\" memory_max value will be ignored. "+
+			w.refuse(!oversubscribe && *task.Resources.MemoryMaxMB != 0, "Memory oversubscription is not enabled; Task \"%s.%s\" memory_max value will be ignored. "+
 				"Update the Scheduler Configuration to allow oversubscription.", *group.Name, task.Name)
 		}
 	}

@@ -49,6 +49,9 @@ type computation struct {
 	deployment *api.Deployment
 	// deploymentChanged says that the copy differs from what is stored.
 	deploymentChanged bool
+	// settledBy is a copy of the deployment in which an older version took over, if
+	// more of it is placed now.
+	settledBy *api.Deployment
 
 	updated map[string]*api.Allocation
 	placer  *placer
@@ -158,6 +161,9 @@ func (c *computation) finish() Changes {
 	if c.deploymentChanged {
 		c.deployment.ModifyTime = c.in.Now.UnixNano()
 		out.Deployments = append(out.Deployments, c.deployment)
+	}
+	if c.settledBy != nil {
+		out.Deployments = append(out.Deployments, c.settledBy)
 	}
 	out.Eval = &eval
 	c.block(&out)

@@ -146,6 +146,22 @@ func (c *computation) enlist(a *api.Allocation, canary bool) {
 	c.deploymentChanged = true
 }
 
+// enlistSettled makes an allocation of an older version part of the deployment in
+// which that took over. (Nomad: P7.)
+func (c *computation) enlistSettled(a *api.Allocation) {
+	by := c.in.SettledBy
+	if by == nil || by.JobVersion != *a.Job.Version || by.JobCreateIndex != *a.Job.CreateIndex {
+		return
+	}
+	if c.settledBy == nil {
+		c.settledBy = CopyDeployment(by)
+	}
+	a.DeploymentID = by.ID
+	if state := c.settledBy.TaskGroups[a.TaskGroup]; state != nil {
+		state.PlacedAllocs++
+	}
+}
+
 // limit is how many allocations of a group may be exchanged now. live are the
 // group's allocations. (Nomad: P1.)
 func (c *computation) limit(u *api.UpdateStrategy, live []*api.Allocation, canarying bool) int {

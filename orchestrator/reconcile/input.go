@@ -27,9 +27,13 @@ type Input struct {
 	// Usage is what the allocations of all jobs on a node hold; nil is nothing.
 	// It is not changed.
 	Usage func(nodeID string) *Usage
+	// Scheduler is how decisions are made; nil is the default.
+	Scheduler *api.SchedulerConfiguration
 	// Settled is the version that took over last: until a promotion it runs in
-	// the place of what is lost of older ones. It may be nil.
-	Settled *api.Job
+	// the place of what is lost of older ones. It may be nil. SettledBy is the
+	// deployment in which it did.
+	Settled   *api.Job
+	SettledBy *api.Deployment
 }
 
 // Changes are what is to be written, all of it or nothing.

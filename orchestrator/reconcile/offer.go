@@ -14,9 +14,9 @@ import (
 const minDynamicPort, maxDynamicPort = 20000, 32000
 
 // offer is what a group gets on a node, or the dimension that is exhausted, in
-// Nomad's words.
-func offer(node *api.Node, used *Usage, group *api.TaskGroup) (*api.AllocatedResources, string) {
-	o := offering{node: node, used: used, given: map[int]bool{}}
+// Nomad's words. With oversubscribe, memory_max is kept.
+func offer(node *api.Node, used *Usage, group *api.TaskGroup, oversubscribe bool) (*api.AllocatedResources, string) {
+	o := offering{node: node, used: used, oversubscribe: oversubscribe, given: map[int]bool{}}
 	offered := &api.AllocatedResources{Tasks: make(map[string]*api.AllocatedTaskResources, len(group.Tasks))}
 	if why := o.groupNetwork(group, &offered.Shared); why != "" {
 		return nil, why
@@ -47,6 +47,7 @@ func offer(node *api.Node, used *Usage, group *api.TaskGroup) (*api.AllocatedRes
 type offering struct {
 	node          *api.Node
 	used          *Usage
+	oversubscribe bool
 	cpu, memoryMB int64
 	cores         int
 	given         map[int]bool
@@ -66,8 +67,7 @@ func capacityOf(node *api.Node) capacity {
 	return total
 }
 
-// task gives a task its resources. memory_max is not kept: a node does not
-// oversubscribe its memory. (Nomad: off by default.)
+// task gives a task its resources.
 func (o *offering) task(task *api.Task) (*api.AllocatedTaskResources, string) {
 	ask := task.Resources
 	r := &api.AllocatedTaskResources{}
@@ -75,6 +75,9 @@ func (o *offering) task(task *api.Task) (*api.AllocatedTaskResources, string) {
 	r.Memory.MemoryMB = int64(*ask.MemoryMB)
 	if ask.SecretsMB != nil {
 		r.Memory.MemoryMB += int64(*ask.SecretsMB)
+	}
+	if o.oversubscribe {
+		r.Memory.MemoryMaxMB = memoryMax(ask)
 	}
 	if ask.Cores != nil && *ask.Cores > 0 {
 		if !o.reserveCores(*ask.Cores, r) {
@@ -90,6 +93,19 @@ func (o *offering) task(task *api.Task) (*api.AllocatedTaskResources, string) {
 	}
 	o.cpu, o.memoryMB = o.cpu+r.Cpu.CpuShares, o.memoryMB+r.Memory.MemoryMB
 	return r, ""
+}
+
+// memoryMax is how much memory a task may use, with its secrets; -1 is as much as
+// there is, and 0 what is reserved for it. (Nomad.)
+func memoryMax(ask *api.Resources) int64 {
+	if ask.MemoryMaxMB == nil {
+		return 0
+	}
+	most := int64(*ask.MemoryMaxMB)
+	if most > 0 && ask.SecretsMB != nil {
+		most += int64(*ask.SecretsMB)
+	}
+	return most
 }
 
 // reserveCores gives whole cores, and the shares of the processor that they

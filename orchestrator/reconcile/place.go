@@ -53,7 +53,11 @@ func (c *computation) place(r request) bool {
 	if r.previous != nil {
 		c.replace(r, a)
 	}
-	c.enlist(a, r.canary)
+	if r.job == c.in.Job {
+		c.enlist(a, r.canary)
+	} else {
+		c.enlistSettled(a)
+	}
 	c.placer.occupy(a)
 	c.out.Place = append(c.out.Place, a)
 	return true

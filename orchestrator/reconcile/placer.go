@@ -122,6 +122,12 @@ func (p *placer) occupy(a *api.Allocation) {
 	p.countOwn(a, 1)
 }
 
+// oversubscribes tells whether a task may use more memory than is reserved for it,
+// as long as there is some.
+func (p *placer) oversubscribes() bool {
+	return p.in.Scheduler != nil && p.in.Scheduler.MemoryOversubscriptionEnabled
+}
+
 // poolOf lists the nodes that are ready, in the job's datacenters and in its
 // node pool, by name.
 func (p *placer) poolOf(job *api.Job) *pool {
@@ -199,7 +205,7 @@ func (p *placer) chooseFrom(r request) (*candidate, *api.AllocationMetric) {
 			filtered(metric, node, why)
 			continue
 		}
-		resources, why := offer(node, p.on(node.ID), r.group)
+		resources, why := offer(node, p.on(node.ID), r.group, p.oversubscribes())
 		if why != "" {
 			exhausted(metric, node, why)
 			continue
@@ -227,7 +233,7 @@ func (p *placer) fitsInPlace(a *api.Allocation, group *api.TaskGroup) bool {
 		used = used.clone()
 		used.Remove(a)
 	}
-	_, why := offer(node, used, group)
+	_, why := offer(node, used, group, p.oversubscribes())
 	return why == ""
 }
 

@@ -578,11 +578,11 @@ func (w *world) input(eval *api.Evaluation) Input {
 		}
 	}
 	in.NewID = w.newID("x")
-	in.Settled = w.settled()
+	in.Settled, in.SettledBy = w.settled()
 	return in
 }
 
-func (w *world) settled() *api.Job {
+func (w *world) settled() (*api.Job, *api.Deployment) {
 	for _, d := range slices.Backward(w.deployments) {
 		waits := false
 		for _, group := range d.TaskGroups {
@@ -590,11 +590,11 @@ func (w *world) settled() *api.Job {
 		}
 		for _, job := range w.versions {
 			if !waits && *job.Version == d.JobVersion {
-				return job
+				return job, d
 			}
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // apply writes the changes and names what is new by its kind.

@@ -25,7 +25,7 @@ const keptScores = 5
 func (p *placer) scorer(r request) func(*candidate) {
 	if everywhere(r.job) {
 		return func(c *candidate) {
-			c.score = binpack(c, p.on(c.node.ID))
+			c.score = p.fit(c)
 			c.scores = append(c.scores, score{scoreBinpack, c.score})
 		}
 	}
@@ -33,7 +33,7 @@ func (p *placer) scorer(r request) func(*candidate) {
 	affinities := affinitiesOf(r.job, r.group)
 	spreads := p.spreads(r)
 	return func(c *candidate) {
-		fit := binpack(c, p.on(c.node.ID))
+		fit := p.fit(c)
 		c.scores = make([]score, 0, 5)
 		c.scores = append(c.scores, score{scoreBinpack, fit}, score{scoreSameJob, 0}, score{scorePenalty, 0}, score{scoreAffinity, 0})
 		sum, n := fit, 1.0
@@ -57,9 +57,11 @@ func (p *placer) scorer(r request) func(*candidate) {
 	}
 }
 
-// binpack prefers nodes that are full with the allocation: 0 for an empty one,
-// 1 for a full one. (Nomad: F5, the best fit.)
-func binpack(c *candidate, used *Usage) float64 {
+// fit prefers nodes that are full with the allocation: 0 for an empty one, 1 for
+// a full one; or the other way round, where the operator wants what runs to be
+// spread. (Nomad: F5.)
+func (p *placer) fit(c *candidate) float64 {
+	used := p.on(c.node.ID)
 	cpu, memory := used.cpu, used.memoryMB
 	for _, task := range c.resources.Tasks {
 		cpu, memory = cpu+task.Cpu.CpuShares, memory+task.Memory.MemoryMB
@@ -67,7 +69,11 @@ func binpack(c *candidate, used *Usage) float64 {
 	total := capacityOf(c.node)
 	freeCPU := 1 - float64(cpu)/float64(total.cpu)
 	freeMemory := 1 - float64(memory)/float64(total.memoryMB)
-	fit := 20 - math.Pow(10, freeCPU) - math.Pow(10, freeMemory)
+	free := math.Pow(10, freeCPU) + math.Pow(10, freeMemory)
+	fit := 20 - free
+	if s := p.in.Scheduler; s != nil && s.SchedulerAlgorithm == api.SchedulerAlgorithmSpread {
+		fit = free - 2
+	}
 	return min(max(fit, 0), 18) / 18
 }
 

@@ -35,12 +35,17 @@ func (c *computation) eachGroup(decide func(*api.TaskGroup, []*api.Allocation) (
 }
 
 // stopLive ends the allocations of a group that the job no longer has, or that
-// has a count of 0. (Nomad: C1.)
+// has a count of 0; those that have ended by themselves are told so, too.
+// (Nomad: C1.)
 func (c *computation) stopLive(name string, allocs []*api.Allocation) {
 	c.desired(name)
 	for _, a := range allocs {
-		if !Terminal(a) {
+		switch {
+		case !Terminal(a):
 			c.end(a)
+		case a.DesiredStatus == api.AllocDesiredStatusRun:
+			c.stop(a, descNotNeeded)
+			c.desired(name).Stop++
 		}
 	}
 }

@@ -112,7 +112,7 @@ func (p *placer) spreads(r request) func(*api.Node) float64 {
 		}
 		share := float64(*s.Weight) / max(weights, 1)
 		wanted, rest := spreadTargets(s, *r.group.Count)
-		boosts = append(boosts, func(node *api.Node) float64 { return targetBoost(s.Attribute, counts, wanted, rest, node) * share })
+		boosts = append(boosts, func(node *api.Node) float64 { return targetBoost(s.Attribute, counts, wanted, rest, share, node) })
 	}
 	return func(node *api.Node) (sum float64) {
 		for _, boost := range boosts {
@@ -134,8 +134,10 @@ func spreadTargets(s *api.Spread, count int) (wanted map[string]float64, rest fl
 	return wanted, max(rest, 0)
 }
 
-// targetBoost is how far a value is from its target, 1 for an untouched one.
-func targetBoost(attribute string, counts map[string]int, wanted map[string]float64, rest float64, node *api.Node) float64 {
+// targetBoost is how far a value is from its target, share for an untouched one. One
+// that is not wanted at all, or that the node lacks, is -1 whatever the share is.
+// (Nomad.)
+func targetBoost(attribute string, counts map[string]int, wanted map[string]float64, rest, share float64, node *api.Node) float64 {
 	value, ok := resolve(attribute, node)
 	if !ok {
 		return -1
@@ -153,17 +155,17 @@ func targetBoost(attribute string, counts map[string]int, wanted map[string]floa
 	if want == 0 {
 		return -1
 	}
-	return (want - float64(used+1)) / want
+	return (want - float64(used+1)) / want * share
 }
 
 // evenBoost prefers the values with the fewest allocations.
 func evenBoost(attribute string, counts map[string]int, node *api.Node) float64 {
-	if len(counts) == 0 {
-		return 0
-	}
 	value, ok := resolve(attribute, node)
-	if !ok {
+	switch {
+	case !ok:
 		return -1
+	case len(counts) == 0:
+		return 0
 	}
 	least, most := 0, 0
 	for _, n := range counts {

@@ -8,7 +8,8 @@ import (
 )
 
 // systemJob decides about a system or sysbatch job: one allocation of each
-// group on each node that can run it. (Nomad: C9.)
+// group on each node that can run it, of a sysbatch job as many as the group's
+// count says. (Nomad: C9.)
 func (c *computation) systemJob() {
 	c.eachGroup(func(spec *api.TaskGroup, allocs []*api.Allocation) bool {
 		g := &systemGroup{computation: c, spec: spec, name: *spec.Name, byNode: map[string][]*api.Allocation{}}
@@ -79,10 +80,29 @@ func (g *systemGroup) leave(allocs []*api.Allocation) {
 	}
 }
 
-// sortNode tells what the group needs on one node.
+// sortNode tells what the group needs on one node. What bears another name than
+// those that it gives ends: the job's name or the count has changed.
 func (g *systemGroup) sortNode(node *api.Node) {
+	names := map[string]bool{}
+	for i := range *g.spec.Count {
+		name := allocName(*g.in.Job.Name, g.name, i)
+		names[name] = true
+		g.sortName(node, name)
+	}
+	for _, a := range g.byNode[node.ID] {
+		if !Terminal(a) && !names[a.Name] {
+			g.end(a)
+		}
+	}
+}
+
+// sortName tells what becomes of the allocation of a name on one node.
+func (g *systemGroup) sortName(node *api.Node, name string) {
 	var live, last *api.Allocation
 	for _, a := range g.byNode[node.ID] {
+		if a.Name != name {
+			continue
+		}
 		last = a
 		if !Terminal(a) {
 			live = a
@@ -96,7 +116,7 @@ func (g *systemGroup) sortNode(node *api.Node) {
 		g.settled = append(g.settled, last)
 	default:
 		g.missing = append(g.missing, request{
-			group: g.spec, job: g.in.Job, name: allocName(*g.in.Job.ID, g.name, 0), previous: last, node: node,
+			group: g.spec, job: g.in.Job, name: name, previous: last, node: node,
 			canary: g.replacesCanary(last), stop: g.rerun(last), stopWhy: descUpdating,
 		})
 	}

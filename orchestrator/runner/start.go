@@ -103,7 +103,7 @@ func addAllocated(run *driver.Task, alloc *api.Allocation, name string) {
 		run.Ports = append(run.Ports, driver.Port{Label: p.Label, HostIP: p.HostIP, Host: p.Value, To: p.To})
 	}
 	if own := r.Tasks[name]; own != nil {
-		run.Resources = driver.Resources{CPU: own.Cpu.CpuShares, MemoryMB: own.Memory.MemoryMB, MemoryMaxMB: own.Memory.MemoryMaxMB}
+		run.Resources = driver.Resources{CPU: own.Cpu.CpuShares, MemoryMB: own.Memory.MemoryMB, MemoryMaxMB: memoryMax(own.Memory.MemoryMaxMB)}
 	}
 }
 
@@ -210,4 +210,16 @@ func logsOf(allocDir string, spec *api.Task) driver.Logs {
 		l.Disabled = deref(c.Disabled)
 	}
 	return l
+}
+
+// unlimitedMB is more memory than there is.
+const unlimitedMB = 1 << 30
+
+// memoryMax tells a driver how much memory a task may use; -1 asks for all that
+// there is.
+func memoryMax(mb int64) int64 {
+	if mb < 0 {
+		return unlimitedMB
+	}
+	return mb
 }
