@@ -19,6 +19,12 @@ var runs = []scenario{
 		s.register(spec{count: 2, group: nowhere})
 		s.untilBlocked()
 	}},
+	{name: "failed-after-success-and-then-no-place", full: true, run: func(s *session) {
+		s.deploy(spec{count: 2, script: "sleep 2; exit 3", update: `max_parallel = 2`})
+		s.untilAllocs(2, "failed")
+		s.registerHCL(fmt.Sprintf("job %q {\ngroup \"g\" {\ncount = 2\n%s\ntask \"t\" {\ndriver = \"raw_exec\"\nconfig {\ncommand = \"/bin/sh\"\n}\n}\n}\n}", s.job, nowhere))
+		s.untilBlocked()
+	}},
 	{name: "alloc-stopped-beside-a-canary", full: true, run: func(s *session) {
 		s.deploy(spec{count: 2, update: `canary = 1`})
 		s.register(spec{count: 2, update: `canary = 1`, script: "exec sleep 1001"})
