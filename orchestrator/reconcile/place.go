@@ -105,6 +105,6 @@ func (c *computation) replace(r request, a *api.Allocation) {
 		old.DesiredStatus, old.DesiredDescription = api.AllocDesiredStatusStop, r.stopWhy
 	}
 	if r.reschedule {
-		c.trackReschedule(a, r.previous, r.group.ReschedulePolicy)
+		c.trackReschedule(a, r.previous)
 	}
 }

@@ -46,7 +46,7 @@ func (g *group) replaceNow(a *api.Allocation) bool {
 	if isSet(a.DesiredTransition.ForceReschedule) && ended(a) {
 		return true
 	}
-	at, ok := RescheduleAt(a, g.spec.ReschedulePolicy, g.in.Now)
+	at, ok := RescheduleAt(a, g.in.Now)
 	if !ok {
 		return false
 	}
@@ -65,7 +65,7 @@ func (g *group) replaceLater(a *api.Allocation) (time.Time, bool) {
 	if g.decidedByDeployment(a) {
 		return time.Time{}, false
 	}
-	at, ok := RescheduleAt(a, g.spec.ReschedulePolicy, g.in.Now)
+	at, ok := RescheduleAt(a, g.in.Now)
 	return at, ok && at.After(g.in.Now.Add(soon))
 }
 
@@ -113,20 +113,25 @@ func (g *group) waitsToReschedule() bool {
 	return false
 }
 
-// CanReschedule tells whether the policy lets a failed allocation be replaced
+// CanReschedule tells whether its policy lets a failed allocation be replaced
 // at all, now or later.
 func CanReschedule(a *api.Allocation, now time.Time) bool {
-	group := a.Job.LookupTaskGroup(a.TaskGroup)
-	if group == nil {
-		return false
-	}
-	_, ok := RescheduleAt(a, group.ReschedulePolicy, now)
+	_, ok := RescheduleAt(a, now)
 	return ok
 }
 
-// RescheduleAt tells when the policy lets a failed allocation be replaced.
+// policyOf is the reschedule policy of the version that an allocation runs, or nil.
+func policyOf(a *api.Allocation) *api.ReschedulePolicy {
+	if group := a.Job.LookupTaskGroup(a.TaskGroup); group != nil {
+		return group.ReschedulePolicy
+	}
+	return nil
+}
+
+// RescheduleAt tells when its policy lets a failed allocation be replaced.
 // (Nomad: S2.)
-func RescheduleAt(a *api.Allocation, policy *api.ReschedulePolicy, now time.Time) (time.Time, bool) {
+func RescheduleAt(a *api.Allocation, now time.Time) (time.Time, bool) {
+	policy := policyOf(a)
 	if policy == nil || *a.Job.Type == api.JobTypeSystem || *a.Job.Type == api.JobTypeSysbatch {
 		return time.Time{}, false
 	}
@@ -207,11 +212,18 @@ func rescheduleDelay(a *api.Allocation, policy *api.ReschedulePolicy) time.Durat
 	return delay
 }
 
-// trackReschedule gives the replacement of a failed allocation its history.
-func (c *computation) trackReschedule(a, previous *api.Allocation, policy *api.ReschedulePolicy) {
+// trackReschedule gives the replacement of a failed allocation its history: as far
+// as it is needed to count attempts or delays.
+func (c *computation) trackReschedule(a, previous *api.Allocation) {
 	events := slices.Clone(rescheduleEvents(previous))
-	if n := len(events); policy != nil && *policy.Unlimited && n >= keptEvents {
-		events = events[n-keptEvents+1:]
+	switch policy := policyOf(previous); {
+	case policy == nil:
+	case !*policy.Unlimited:
+		events = slices.DeleteFunc(events, func(e *api.RescheduleEvent) bool {
+			return c.in.Now.Sub(time.Unix(0, e.RescheduleTime)) > *policy.Interval
+		})
+	case len(events) >= keptEvents:
+		events = events[len(events)-keptEvents+1:]
 	}
 	a.RescheduleTracker = &api.RescheduleTracker{LastReschedule: lastPlaced, Events: append(events, &api.RescheduleEvent{
 		RescheduleTime: c.in.Now.UnixNano(), PrevAllocID: previous.ID, PrevNodeID: previous.NodeID,

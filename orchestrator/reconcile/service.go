@@ -249,7 +249,7 @@ func (g *group) sortUpdates() {
 // canariesNeeded is how many canaries are still to be placed. (Nomad: P4.)
 func (g *group) canariesNeeded(state *api.DeploymentState) int {
 	u := strategy(g.in.Job, g.spec)
-	if u == nil || *u.Canary == 0 || len(g.destructive) == 0 || g.paused() || g.deploymentFailed() {
+	if u == nil || *u.Canary == 0 || len(g.destructive)+len(g.endedCanaries) == 0 || g.paused() || g.deploymentFailed() {
 		return 0
 	}
 	if state == nil {
@@ -379,7 +379,7 @@ func (g *group) moveAll() {
 			g.stop(a, descMigrating)
 		case batch && isSet(a.DesiredTransition.Reschedule):
 			g.stop(a, descMigrating)
-			if at, ok := RescheduleAt(a, g.spec.ReschedulePolicy, g.in.Now); ok {
+			if at, ok := RescheduleAt(a, g.in.Now); ok {
 				g.change(a).FollowupEvalID = g.followUpEval(TriggerReschedule, at, descReschedulingFollowUp).ID
 			}
 		default:
