@@ -119,13 +119,13 @@ func (o *Orchestrator) stopAlone(nodeID string, known []*api.Allocation) {
 }
 
 // Reconnect brings a node back into reach: what it has to say is heard, and it
-// is told what to run.
+// is told what to run. One that was collected or purged meanwhile registers again.
 func (o *Orchestrator) Reconnect(nodeID string) error {
 	held := o.loop.away.end(nodeID)
 	_, err := o.store.Update(func(tx *state.Txn) error {
 		node := tx.Node(nil, nodeID)
 		if node == nil {
-			return fmt.Errorf("%q was purged", nodeID)
+			return o.loop.registerAgain(tx, nodeID)
 		}
 		back := map[[2]string]bool{}
 		for _, a := range tx.AllocsByNode(nil, nodeID) {
@@ -188,8 +188,22 @@ func (l *loop) beat(nodeID string) {
 	}
 	l.update("register a node", heartbeatTimer(nodeID), func(tx *state.Txn) {
 		if tx.Node(nil, nodeID) == nil {
-			tx.PutNode(node)
-			l.NodeEvals(tx, node, decide.TriggerNodeUpdate)
+			l.putNode(tx, node)
 		}
 	})
+}
+
+// registerAgain registers a node of this process that is no longer known.
+func (l *loop) registerAgain(tx *state.Txn, nodeID string) error {
+	node := l.node(nodeID)
+	if node == nil {
+		return fmt.Errorf("%q is no node of this agent", nodeID)
+	}
+	l.putNode(tx, node)
+	return nil
+}
+
+func (l *loop) putNode(tx *state.Txn, node *api.Node) {
+	tx.PutNode(node)
+	l.NodeEvals(tx, node, decide.TriggerNodeUpdate)
 }

@@ -1,6 +1,9 @@
 package orchestrator_test
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -167,6 +170,39 @@ func TestNodeThatIsDownLosesItsAllocations(t *testing.T) {
 	orchestratortest.Eventually(t, "the lost one has ended on its node", func() bool {
 		again, _, err := a.Client.Allocations().Info(old.ID, nil)
 		return err == nil && again.ClientStatus == api.AllocClientStatusComplete
+	})
+}
+
+// TestCollectedNodeComesBack takes a node out of reach until it has been collected:
+// when it is back it registers again, and what ran on it ends.
+func TestCollectedNodeComesBack(t *testing.T) {
+	a := orchestratortest.Start(t, orchestrator.Config{Nodes: 2})
+	ended := filepath.Join(t.TempDir(), "ended")
+	register(t, a, shellJob("service", "web", 1, fmt.Sprintf("trap 'touch %s.$NOMAD_ALLOC_ID; exit 0' INT; while true; do sleep 0.1; done", ended)))
+	deployment(t, a, "web", 0, "successful")
+	old := running(t, a, "web")[0]
+	if err := a.Disconnect(old.NodeID); err != nil {
+		t.Fatal(err)
+	}
+	orchestratortest.Eventually(t, "another runs on the other node", func() bool {
+		list := running(t, a, "web")
+		return len(list) == 1 && list[0].ID != old.ID
+	})
+	if err := a.Client.System().GarbageCollect(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := a.Client.Nodes().Info(old.NodeID, nil); err == nil {
+		t.Fatal("the node was not collected")
+	}
+	if err := a.Reconnect(old.NodeID); err != nil {
+		t.Fatal(err)
+	}
+	if status := readNode(t, a, old.NodeID).Status; status != api.NodeStatusReady {
+		t.Errorf("the node is %s", status)
+	}
+	orchestratortest.Eventually(t, "what ran on it has ended", func() bool {
+		_, err := os.Stat(ended + "." + old.ID)
+		return err == nil
 	})
 }
 

@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -296,11 +297,14 @@ func (s *simulation) checkNodes(snap *state.Snapshot) {
 
 // calm brings everything back and waits for an hour.
 func (s *simulation) calm() {
-	for _, node := range s.o.store.Snapshot().Nodes(nil) {
-		if s.o.loop.away.is(node.ID) {
-			s.reach(node.ID, "in reach", s.o.Reconnect)
+	for _, id := range slices.Sorted(maps.Keys(s.o.nodes)) {
+		// Also one that was collected meanwhile, and is known no longer.
+		if s.o.loop.away.is(id) {
+			s.reach(id, "in reach", s.o.Reconnect)
 			s.settle()
 		}
+	}
+	for _, node := range s.o.store.Snapshot().Nodes(nil) {
 		s.call("PUT", "/v1/node/"+node.ID+"/drain", api.NodeUpdateDrainRequest{NodeID: node.ID, MarkEligible: true})
 		s.settle()
 		s.call("PUT", "/v1/node/"+node.ID+"/eligibility", map[string]string{"NodeID": node.ID, "Eligibility": "eligible"})
@@ -341,7 +345,11 @@ func (s *simulation) checkCalm() {
 	for _, task := range tasks {
 		id, _, _ := strings.Cut(task, "/")
 		if a := snap.Alloc(nil, id); a == nil || a.DesiredStatus != api.AllocDesiredStatusRun {
-			s.fault("task %s runs, and nobody wants it", task)
+			what := "its allocation is gone"
+			if a != nil {
+				what = fmt.Sprintf("its allocation is to %s and %s, %s", a.DesiredStatus, a.ClientStatus, a.ClientDescription)
+			}
+			s.fault("task %s runs, and nobody wants it: %s", task, what)
 		}
 	}
 	for _, job := range snap.Jobs(nil, api.AllNamespacesNamespace, "") {
