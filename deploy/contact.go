@@ -34,7 +34,7 @@ func retry[T any](ctx context.Context, what string, budget, timeout time.Duratio
 		if ctx.Err() != nil {
 			return v, context.Cause(ctx)
 		}
-		if !transient(err) {
+		if !Transient(err) {
 			return v, refusal(what, err)
 		}
 		wait := pause.NextBackOff()
@@ -75,8 +75,8 @@ var passing = [...]string{
 	"connection refused", "connection reset", "broken pipe", "i/o timeout", "EOF", "shutdown", "raft is already",
 }
 
-// transient reports whether the same request may succeed a moment later.
-func transient(err error) bool {
+// Transient reports whether the same request may succeed a moment later.
+func Transient(err error) bool {
 	reply, ok := errors.AsType[api.UnexpectedResponseError](err)
 	if !ok {
 		return true // no reply at all, or one cut short

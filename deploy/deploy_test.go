@@ -302,7 +302,7 @@ func TestDiff(t *testing.T) {
 	p := deploy.PlanResult{
 		JobDiff: &api.JobDiff{
 			Type: "Edited", ID: "web",
-			Fields: []*api.FieldDiff{field("Edited", "Priority", "50", "60"), field("None", "Type", "service", "service"), field("Added", "Meta[git_sha]", "", "1a2b3c4")},
+			Fields: []*api.FieldDiff{field("Edited", "Priority", "50", "60"), field("None", "Type", "service", "service"), field("Added", "Meta[git_sha]", "", "1a2b3c4"), field("Edited", "Meta[Delay]", "1", "2")},
 			TaskGroups: []*api.TaskGroupDiff{
 				{Type: "None", Name: "db"},
 				{
@@ -312,6 +312,7 @@ func TestDiff(t *testing.T) {
 						Type: "Edited", Name: "server", Annotations: []string{"forces create/destroy update"},
 						Objects: []*api.ObjectDiff{
 							{Type: "None", Name: "Resources"},
+							{Type: "Edited", Name: "RestartPolicy", Fields: []*api.FieldDiff{field("Edited", "Delay", "15000000000", "500000000")}},
 							{Type: "Deleted", Name: "Artifact", Fields: []*api.FieldDiff{field("Deleted", "GetterSource", "https://a/b.zip", "")}},
 							{Type: "Edited", Name: "Template", Fields: []*api.FieldDiff{field("Edited", "EmbeddedTmpl", "a = 1\nb = 2\nc = 3\n", "a = 1\nb = 4\nc = 3\n")}},
 						},
@@ -329,9 +330,12 @@ func TestDiff(t *testing.T) {
 ~ job "web"
 ~   Priority: "50" => "60"
 +   Meta[git_sha]: "1a2b3c4"
+~   Meta[Delay]: "1" => "2"
 ~   group "web" (2 create, 1 create/destroy update)
 ~     Count: "1" => "3" (forces create)
 ~     task "server" (forces create/destroy update)
+~       RestartPolicy
+~         Delay: "15s" => "500ms"
 -       Artifact
 -         GetterSource: "https://a/b.zip"
 ~       Template

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aymanbagabas/go-udiff"
 	"github.com/hashicorp/nomad/api"
@@ -87,7 +89,7 @@ func (d *differ) add(mark byte, depth int, format string, args ...any) {
 
 func (d *differ) body(depth int, fields []*api.FieldDiff, objects []*api.ObjectDiff) {
 	for _, f := range fields {
-		d.field(depth, f)
+		d.field(depth, readable(f))
 	}
 	for _, o := range objects {
 		if o.Type != "None" {
@@ -112,6 +114,27 @@ func (d *differ) field(depth int, f *api.FieldDiff) {
 	default:
 		d.add('~', depth, "%s: %q => %q%s", f.Name, f.Old, f.New, note)
 	}
+}
+
+// durations are the fields that Nomad has in nanoseconds.
+var durations = map[string]bool{
+	"Delay": true, "Interval": true, "MaxDelay": true, "HealthyDeadline": true, "MinHealthyTime": true, "ProgressDeadline": true, "Stagger": true,
+	"KillTimeout": true, "ShutdownDelay": true, "MaxClientDisconnect": true, "StopAfterClientDisconnect": true, "LostAfter": true, "StopOnClientAfter": true,
+	"Splay": true, "Grace": true, "TTL": true, "Timeout": true, "Deadline": true, "CooldownPeriod": true,
+}
+
+// readable is a field as people write it in a job.
+func readable(f *api.FieldDiff) *api.FieldDiff {
+	if !durations[f.Name] {
+		return f
+	}
+	plain := *f
+	for _, value := range []*string{&plain.Old, &plain.New} {
+		if n, err := strconv.ParseInt(*value, 10, 64); err == nil {
+			*value = time.Duration(n).String()
+		}
+	}
+	return &plain
 }
 
 func (d *differ) text(depth int, before, after string) {

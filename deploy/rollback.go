@@ -26,7 +26,7 @@ func Rollback(ctx context.Context, c *api.Client, current, to *api.Job) (*Receip
 			return s.receipt(ctx, current, current, reply), nil
 		case strings.Contains(err.Error(), "enforcing version"):
 			return nil, s.overtaken(ctx, current)
-		case !transient(err):
+		case !Transient(err):
 			return nil, refusal(what, err)
 		}
 		receipt, settleErr := s.settleRollback(ctx, current, to)

@@ -161,7 +161,7 @@ func (s *submitter) register(ctx context.Context, job, previous *api.Job) (*Rece
 			return s.receipt(ctx, job, previous, reply), nil
 		case isConflict(err):
 			return nil, &Conflict{JobID: deref(job.ID), Want: opts.ModifyIndex, Have: conflictIndex(err), Attempts: 1}
-		case !transient(err):
+		case !Transient(err):
 			return nil, refusal("register job "+deref(job.ID), err)
 		}
 		if !told && s.opts.Contact != nil {

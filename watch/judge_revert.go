@@ -2,6 +2,8 @@ package watch
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/nomad/api"
@@ -19,6 +21,7 @@ func (s *Snapshot) judgeFailed(t Target, d *api.Deployment) (Verdict, bool) {
 		if strings.Contains(d.StatusDescription, "no stable job version") {
 			failed.Summary += "; there is no stable version to revert to"
 		}
+		failed.Summary += s.goingOn(d)
 		return failed, true
 	}
 	if deref(s.Job.Version) < back.JobVersion {
@@ -87,4 +90,19 @@ func cause(d *api.Deployment) string {
 		return d.Status
 	}
 	return strings.ToLower(text[:1]) + text[1:]
+}
+
+// goingOn says which older version still runs beside a failed deployment.
+func (s *Snapshot) goingOn(d *api.Deployment) string {
+	running := map[uint64]int{}
+	for _, a := range s.Allocs {
+		if isLive(a) && a.ClientStatus == api.AllocClientStatusRunning && a.JobVersion < d.JobVersion && a.CreateIndex >= deref(s.Job.CreateIndex) {
+			running[a.JobVersion]++
+		}
+	}
+	if len(running) == 0 {
+		return ""
+	}
+	newest := slices.Max(slices.Collect(maps.Keys(running)))
+	return fmt.Sprintf("; version %d goes on running with %d allocation(s)", newest, running[newest])
 }

@@ -108,7 +108,7 @@ func (s *Snapshot) serves(d *api.Deployment) rule {
 				return Verdict{
 					Outcome: Failed,
 					Summary: fmt.Sprintf("group %s: %d of %d allocation(s) run, and no more are to come", deref(g.Name), ready, want),
-					Reasons: reasons(s.suspects(t)),
+					Reasons: reasons(s.suspectsIn(t, g)),
 				}, final
 			}
 		}

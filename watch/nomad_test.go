@@ -217,6 +217,12 @@ func verdictRevertToStopped(t *testing.T, c *api.Client) {
 		return
 	}
 	wantOutcome(t, v, watch.NothingRuns, "stopped")
+	// Nomad goes on with the allocation that failed: why it did is told again.
+	v = verdict(t, c, register(t, c, job("dead", "service", breaks)), watch.Options{})
+	wantOutcome(t, v, watch.Failed, "0 of 1 allocation(s) run")
+	if len(v.Reasons) != 1 || v.Reasons[0].ExitCode == nil || *v.Reasons[0].ExitCode != 7 {
+		t.Errorf("reasons: %+v", v.Reasons)
+	}
 }
 
 func TestVerdictTimeout(t *testing.T) { nomadtest.Each(t, verdictTimeout) }

@@ -35,6 +35,17 @@ func (s *Snapshot) suspects(t Target) []*api.AllocationListStub {
 	return late
 }
 
+// suspectsIn are the target's suspects, or where it has none, as the server went on
+// with allocations of an older version, those that failed in the group.
+func (s *Snapshot) suspectsIn(t Target, g *api.TaskGroup) []*api.AllocationListStub {
+	if list := s.suspects(t); len(list) > 0 {
+		return list
+	}
+	return slices.DeleteFunc(slices.Clone(s.Allocs), func(a *api.AllocationListStub) bool {
+		return a.TaskGroup != deref(g.Name) || !hasFailed(a) || a.CreateIndex < deref(s.Job.CreateIndex)
+	})
+}
+
 func stumbled(t *api.TaskState) bool {
 	return t.Failed || t.Restarts > 0 || causeOf(t) != nil
 }

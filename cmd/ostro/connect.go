@@ -179,9 +179,6 @@ func (p *project) tunnelConfig(host string) tunnel.Config {
 	}
 }
 
-// contactTime is how long contact is sought before anything is submitted.
-const contactTime = 10 * time.Second
-
 // openTunnel tries until the server refuses for good, or contactTime is over.
 func openTunnel(ctx context.Context, conf tunnel.Config) (*tunnel.Tunnel, error) {
 	return backoff.Retry(ctx, func() (*tunnel.Tunnel, error) {

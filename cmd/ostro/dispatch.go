@@ -90,9 +90,9 @@ func (t *terminal) readPayload(path string) ([]byte, error) {
 
 // dispatch launches the job, and follows the child to its end.
 func (d *deployment) dispatch(ctx context.Context, to *target, id string, o api.DispatchOptions) error {
-	job, _, err := to.client.Jobs().Info(id, (&api.QueryOptions{}).WithContext(ctx))
+	job, err := readJob(ctx, to.client, id)
 	if err != nil {
-		return jobError(err, id)
+		return err
 	}
 	if job.ParameterizedJob == nil {
 		return withHint(fmt.Errorf("job %q is not a parameterized job", id), "only a job with a parameterized block can be dispatched")

@@ -59,7 +59,7 @@ func (d *deployment) writeJUnit(path string, outcome error) error {
 	suite := junitSuite{Name: strings.TrimSpace("ostro deploy " + d.c.String("env")), Time: fmt.Sprintf("%.3f", time.Since(d.start).Seconds())}
 	told := false
 	for _, r := range d.report.jobs {
-		c := junitCase{Class: "ostro." + d.c.String("env"), Name: "deploy " + r.Job, Time: fmt.Sprintf("%.3f", r.SubmitSeconds+r.WatchSeconds)}
+		c := junitCase{Class: strings.TrimSuffix("ostro."+d.c.String("env"), "."), Name: "deploy " + r.Job, Time: fmt.Sprintf("%.3f", r.SubmitSeconds+r.WatchSeconds)}
 		switch {
 		case r.ExitCode == codeOK:
 		case r.Version == nil:

@@ -27,7 +27,7 @@ type logReader struct {
 
 	open   map[string]*logStream // by allocation, task and kind, ended ones included
 	lines  chan logLine
-	failed []error
+	failed error
 }
 
 // logStream is one log file of one task.
@@ -66,13 +66,13 @@ func (l *logReader) run(ctx context.Context) error {
 	}
 	for _, s := range l.open {
 		<-s.ended
-		if s.err != nil && ctx.Err() == nil {
-			l.failed = append(l.failed, s.err)
+		if s.err != nil && ctx.Err() == nil && l.failed == nil {
+			l.failed = s.err // the others fail alike
 		}
 	}
 	close(l.lines)
 	<-printed
-	return errors.Join(append(l.failed, context.Cause(ctx))...)
+	return errors.Join(l.failed, context.Cause(ctx))
 }
 
 func (l *logReader) print(done chan struct{}) {
@@ -202,7 +202,7 @@ func (l *logReader) copy(ctx context.Context, s *logStream) error {
 		case ctx.Err() != nil, err == nil, notYet && !l.follow:
 			return nil
 		case !l.follow:
-			return fmt.Errorf("read the %s of task %q: %w", s.kind, s.task, err)
+			return fmt.Errorf("read the %s of task %q: %w", s.kind, s.task, unreachable(err))
 		case !notYet:
 			offset = 0 // what has been printed is not printed again
 		}

@@ -96,7 +96,7 @@ func (p *project) planFailure(err error) error {
 	if unreachable, ok := errors.AsType[*deploy.Unreachable](err); ok {
 		return withHint(unreachable, "check -address, -ssh and NOMAD_ADDR, or try -standalone")
 	}
-	return err
+	return refusedHint(err)
 }
 
 func (p *project) showPlans(plans []planned) error {

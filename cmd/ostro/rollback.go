@@ -42,12 +42,14 @@ func (p *project) commitMeta() string {
 
 // rollback deploys an older version, and follows its deployment.
 func (d *deployment) rollback(ctx context.Context, to *target, id string) error {
-	query := (&api.QueryOptions{}).WithContext(ctx)
-	current, _, err := to.client.Jobs().Info(id, query)
+	current, err := readJob(ctx, to.client, id)
 	if err != nil {
-		return jobError(err, id)
+		return err
 	}
-	versions, _, _, err := to.client.Jobs().Versions(id, false, query)
+	versions, err := sought(ctx, func(q *api.QueryOptions) ([]*api.Job, *api.QueryMeta, error) {
+		versions, _, meta, err := to.client.Jobs().Versions(id, false, q)
+		return versions, meta, err
+	})
 	if err != nil {
 		return jobError(err, id)
 	}

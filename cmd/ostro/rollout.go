@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/hashicorp/nomad/api"
@@ -99,6 +100,14 @@ func (r *rollout) submitFailure(err error) error {
 	}
 	if conflict, ok := errors.AsType[*deploy.Conflict](err); ok {
 		return r.conflict(conflict)
+	}
+	return refusedHint(err)
+}
+
+// refusedHint adds what to look at when the server refuses a token.
+func refusedHint(err error) error {
+	if refused, ok := errors.AsType[*deploy.Refused](err); ok && refused.Status == http.StatusForbidden {
+		return withHint(refused, tokenHint)
 	}
 	return err
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/hashicorp/nomad/api"
 	"github.com/urfave/cli/v2"
 
 	"ostro/deploy"
@@ -59,9 +58,9 @@ func scalingOf(c *cli.Context, in bool) (deploy.Scaling, error) {
 // scale registers the job with other counts, over nothing but what it read, and
 // follows the deployment that this makes.
 func (d *deployment) scale(ctx context.Context, to *target, id string, by deploy.Scaling) error {
-	job, _, err := to.client.Jobs().Info(id, (&api.QueryOptions{}).WithContext(ctx))
+	job, err := readJob(ctx, to.client, id)
 	if err != nil {
-		return jobError(err, id)
+		return err
 	}
 	scaled, lines, err := by.Scaled(job)
 	if err != nil {

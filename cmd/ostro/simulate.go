@@ -30,7 +30,7 @@ func (p *project) simulate(ctx context.Context, to *target, plan planned) ([]sim
 	}
 	in, err := readCluster(ctx, to.client, job)
 	if err != nil {
-		return nil, unreachable(fmt.Errorf("read what the simulation starts from: %w", err))
+		return nil, fmt.Errorf("read what the simulation starts from, the nodes and what runs on them: %w", unreachable(err))
 	}
 	var running *api.Job
 	if len(in.Versions) > 0 {
@@ -150,6 +150,9 @@ func ending(line simulate.Timeline, counts map[string]int) string {
 		text = fmt.Sprintf("version %d has started after %s", line.Version, took)
 	default:
 		text = fmt.Sprintf("version %d does not come to rest", line.Version)
+		if slices.ContainsFunc(line.Events, func(e simulate.Event) bool { return e.Kind == simulate.Unplaced }) {
+			text = fmt.Sprintf("version %d waits for a node", line.Version)
+		}
 	}
 	return text + "; at the least " + serving(line.Lowest, counts)
 }

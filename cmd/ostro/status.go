@@ -1,10 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -177,21 +175,4 @@ func (t *terminal) showAllocs(c *cli.Context, client *api.Client, id string) err
 	t.result("")
 	t.table(rows...)
 	return nil
-}
-
-// jobError names the job that is not there.
-func jobError(err error, id string) error {
-	refused, ok := errors.AsType[api.UnexpectedResponseError](err)
-	if errors.Is(err, watch.ErrNoJob) || ok && refused.StatusCode() == http.StatusNotFound {
-		return withHint(fmt.Errorf("there is no job %q", id), "ostro status lists the jobs")
-	}
-	return unreachable(err)
-}
-
-// unreachable adds what to do when nobody answers.
-func unreachable(err error) error {
-	if refused, ok := errors.AsType[api.UnexpectedResponseError](err); ok && refused.HasStatusCode() {
-		return err
-	}
-	return withHint(err, "check -address, -ssh and NOMAD_ADDR, or try -standalone")
 }

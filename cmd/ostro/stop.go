@@ -19,12 +19,12 @@ func stopCommand(t *terminal) *cli.Command {
 				return err
 			}
 			return withTarget(c, t, func(to *target) error {
-				if _, _, err := to.client.Jobs().Info(id, queryOf(c)); err != nil {
-					return jobError(err, id)
+				if _, err := readJob(c.Context, to.client, id); err != nil {
+					return err
 				}
 				write := (&api.WriteOptions{}).WithContext(c.Context)
 				if _, _, err := to.client.Jobs().Deregister(id, c.Bool("purge"), write); err != nil {
-					return fmt.Errorf("stop job %q: %w", id, err)
+					return fmt.Errorf("stop job %q: %w", id, unreachable(err))
 				}
 				t.info("job %q is told to stop", id)
 				return nil

@@ -65,7 +65,10 @@ func withWatch(c *cli.Context, t *terminal, do func(context.Context, *deployment
 // that whoever started it gets.
 func (d *deployment) join(ctx context.Context, to *target, id string) error {
 	conf := d.clientConfig()
-	target, err := watch.Join(ctx, to.client, conf.Namespace, conf.Region, id)
+	target, err := sought(ctx, func(q *api.QueryOptions) (watch.Target, *api.QueryMeta, error) {
+		target, err := watch.Join(q.Context(), to.client, conf.Namespace, conf.Region, id)
+		return target, nil, err
+	})
 	if err != nil {
 		return jobError(err, id)
 	}
@@ -88,7 +91,7 @@ func failCommand(t *terminal) *cli.Command {
 		Action: func(c *cli.Context) error {
 			return withDeployment(c, t, func(client *api.Client, d *api.Deployment, write *api.WriteOptions) error {
 				if _, _, err := client.Deployments().Fail(d.ID, write); err != nil {
-					return err
+					return fmt.Errorf("fail deployment %s of version %d: %w", short(d.ID), d.JobVersion, unreachable(err))
 				}
 				t.info("deployment %s of version %d was failed", short(d.ID), d.JobVersion)
 				return nil
@@ -104,13 +107,22 @@ func promoteCommand(t *terminal) *cli.Command {
 		Action: func(c *cli.Context) error {
 			return withDeployment(c, t, func(client *api.Client, d *api.Deployment, write *api.WriteOptions) error {
 				if _, _, err := client.Deployments().PromoteAll(d.ID, write); err != nil {
-					return err
+					return fmt.Errorf("promote deployment %s of version %d: %w", short(d.ID), d.JobVersion, unreachable(err))
 				}
 				t.info("deployment %s of version %d was promoted", short(d.ID), d.JobVersion)
 				return nil
 			})
 		},
 	}
+}
+
+// isOver reports whether nothing can be done about a deployment any more.
+func isOver(d *api.Deployment) bool {
+	switch d.Status {
+	case api.DeploymentStatusSuccessful, api.DeploymentStatusFailed, api.DeploymentStatusCancelled:
+		return true
+	}
+	return false
 }
 
 // withDeployment finds the newest deployment of a job for a command that acts
@@ -121,15 +133,19 @@ func withDeployment(c *cli.Context, t *terminal, do func(*api.Client, *api.Deplo
 		return err
 	}
 	return withTarget(c, t, func(to *target) error {
-		if _, _, err := to.client.Jobs().Info(id, queryOf(c)); err != nil {
-			return jobError(err, id)
+		if _, err := readJob(c.Context, to.client, id); err != nil {
+			return err
 		}
-		d, _, err := to.client.Jobs().LatestDeployment(id, queryOf(c))
-		if err != nil {
+		d, err := sought(c.Context, func(q *api.QueryOptions) (*api.Deployment, *api.QueryMeta, error) {
+			return to.client.Jobs().LatestDeployment(id, q)
+		})
+		switch {
+		case err != nil:
 			return unreachable(err)
-		}
-		if d == nil {
+		case d == nil:
 			return fmt.Errorf("job %q has no deployment", id)
+		case isOver(d):
+			return fmt.Errorf("deployment %s of version %d of job %q is over: it is %s", short(d.ID), d.JobVersion, id, d.Status)
 		}
 		return do(to.client, d, (&api.WriteOptions{Namespace: d.Namespace}).WithContext(c.Context))
 	})
