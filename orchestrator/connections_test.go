@@ -54,7 +54,15 @@ func TestConnectionsOfOneAddressAreBounded(t *testing.T) {
 	}
 	open[0].Close()
 	orchestratortest.Eventually(t, "the server to hear of the end", func() bool {
-		_, status := dial()
+		conn, status := dial()
+		conn.Close()
 		return status == http.StatusOK
+	})
+	for _, conn := range open {
+		conn.Close()
+	}
+	orchestratortest.Eventually(t, "room for other clients", func() bool {
+		_, err := agent.Client.Status().Leader()
+		return err == nil
 	})
 }
