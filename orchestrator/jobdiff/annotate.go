@@ -7,7 +7,7 @@ import (
 	"github.com/hashicorp/nomad/api"
 )
 
-// The annotations of a plan. (Nomad.)
+// The annotations of a plan. (Nomad: A2.)
 const (
 	forcesCreate      = "forces create"
 	forcesDestroy     = "forces destroy"
@@ -17,6 +17,7 @@ const (
 
 // Annotate writes into a difference what the plan does about it: how many
 // allocations of each group change and how, and what each change calls for.
+// (Nomad: A1.)
 func Annotate(d *api.JobDiff, desired map[string]*api.DesiredUpdates) {
 	for _, group := range d.TaskGroups {
 		if counts := desired[group.Name]; counts != nil {

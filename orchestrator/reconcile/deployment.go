@@ -125,7 +125,7 @@ func newGroupDeployment(u *api.UpdateStrategy, total, canaries int) *api.Deploym
 }
 
 // enlist makes an allocation part of the deployment. It counts if its group
-// takes part. (Nomad: the deadline starts with the first placement, W1.)
+// takes part. (Nomad: W1, C10, the deadline starts with the first placement.)
 func (c *computation) enlist(a *api.Allocation, canary bool) {
 	if c.deployment == nil || !active(c.deployment) {
 		return

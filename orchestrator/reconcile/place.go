@@ -23,7 +23,7 @@ type request struct {
 }
 
 // placeWanted finds places for all groups together: first for what takes the
-// place of an older version. (Nomad.)
+// place of an older version. (Nomad: F0.)
 func (c *computation) placeWanted() {
 	for _, r := range slices.Concat(c.exchanges, c.wanted) {
 		c.place(r)

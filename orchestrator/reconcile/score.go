@@ -21,7 +21,7 @@ const (
 const keptScores = 5
 
 // scorer gives the function that rates nodes for a request. The final score is
-// the mean of those that count. (Nomad: F5 to F9.)
+// the mean of those that count. (Nomad: F5 to F10.)
 func (p *placer) scorer(r request) func(*candidate) {
 	if everywhere(r.job) {
 		return func(c *candidate) {

@@ -17,7 +17,7 @@ func (a *alloc) beginKill(ctx context.Context, why func() *api.TaskEvent) {
 	a.runner.loops.Go(func() { a.killTasks(ctx, why) })
 }
 
-// killTasks ends the leader, then the other tasks, then the sidecars (Nomad). Poststop tasks run after that.
+// killTasks ends the leader, then the other tasks, then the sidecars (Nomad: L3). Poststop tasks run after that.
 func (a *alloc) killTasks(ctx context.Context, why func() *api.TaskEvent) {
 	a.mu.Lock()
 	var waves [3][]*task

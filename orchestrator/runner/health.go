@@ -50,7 +50,7 @@ const (
 	unhealthy
 )
 
-// judgeTasks judges a group by the states of its tasks (Nomad: task_states). Healthy is a group whose tasks have all run
+// judgeTasks judges a group by the states of its tasks (Nomad: H3, task_states). Healthy is a group whose tasks have all run
 // without a restart for the minimal time. next is when it can become healthy if nothing changes; zero if it cannot.
 func judgeTasks(group []taskHealth, minHealthy time.Duration, now time.Time) (v verdict, next time.Time) {
 	var last time.Time // start of the youngest task
@@ -79,7 +79,7 @@ func judgeTasks(group []taskHealth, minHealthy time.Duration, now time.Time) (v 
 }
 
 // whyUnhealthy says what a task has contributed to an unhealthy verdict; "" is nothing. Of one that runs it is always the
-// same, whatever keeps the others. (Nomad.)
+// same, whatever keeps the others. (Nomad: H8.)
 func whyUnhealthy(t taskHealth, p healthPolicy) string {
 	switch {
 	case t.poststop():
@@ -112,7 +112,7 @@ func migratePolicyOf(group *api.TaskGroup) (p healthPolicy, ok bool) {
 // never is how long the loop sleeps when nothing follows from the time.
 const never = 24 * time.Hour
 
-// judge watches the health of an allocation, and writes the verdict down once for each of its deployments. It returns
+// judge watches the health of an allocation, and writes the verdict down once for each of its deployments (Nomad: H2, H5). It returns
 // when to look again. The caller holds mu.
 func (a *alloc) judge(group []member, now time.Time) time.Duration {
 	id := a.want.DeploymentID
@@ -162,7 +162,7 @@ func (a *alloc) judge(group []member, now time.Time) time.Duration {
 	return never
 }
 
-// withChecks lets the checks have their say: they have to pass for the minimal time, too. The caller holds mu.
+// withChecks lets the checks have their say: they have to pass for the minimal time, too (Nomad: H4). The caller holds mu.
 func (a *alloc) withChecks(v verdict, next, now time.Time) (verdict, time.Time) {
 	passing, since := judgeChecks(a.sortedChecks())
 	if !passing {

@@ -24,7 +24,7 @@ type member struct {
 func (m member) poststop() bool { return m.hook == api.TaskLifecycleHookPoststop }
 func (m member) done() bool     { return m.state == stateDead && !m.failed }
 
-// mayStart returns the names of the tasks whose time has come (Nomad: prestart tasks first; the main tasks once those
+// mayStart returns the names of the tasks whose time has come (Nomad: L1; prestart tasks first; the main tasks once those
 // have succeeded and the prestart sidecars run; poststart tasks once the main ones run; poststop tasks at the end). Of a
 // group that is being ended only poststop tasks may start.
 func mayStart(group []member, ending bool) []string {
@@ -68,7 +68,7 @@ const (
 	mainsDead
 )
 
-// mustEnd decides whether the dead of a group take the living with them, and names the task whose fault it is (Nomad: a
+// mustEnd decides whether the dead of a group take the living with them, and names the task whose fault it is (Nomad: L2; a
 // dead leader, a failed task, and sidecars that are alone).
 func mustEnd(group []member) (killReason, string) {
 	reason, culprit := keepRunning, ""

@@ -24,7 +24,7 @@ type restartPolicy struct {
 	onSuccess bool
 }
 
-// restartPolicyOf returns the policy of a task (Nomad: a service restarts on success too, batch jobs do not; of the
+// restartPolicyOf returns the policy of a task (Nomad: S1; a service restarts on success too, batch jobs do not; of the
 // tasks with a lifecycle only sidecars do).
 func restartPolicyOf(job *api.Job, group *api.TaskGroup, task *api.Task) restartPolicy {
 	batch := deref(job.Type) == api.JobTypeBatch || deref(job.Type) == api.JobTypeSysbatch

@@ -32,7 +32,8 @@ var ErrIndexConflict = errors.New("Enforcing job modify index")
 
 // RegisterJob stores a job as its next version and returns the stored job. A
 // job that equals the stored one in everything that its author decides is not
-// stored again. (Nomad: SpecChanged.)
+// stored again; another one is the next version, which has to prove itself.
+// (Nomad: R1, R2.)
 func (tx *Txn) RegisterJob(r Registration) (*api.Job, error) {
 	old := tx.Job(nil, *r.Job.Namespace, *r.Job.ID)
 	if err := r.Check(old); err != nil {
@@ -73,7 +74,7 @@ func (tx *Txn) PutChild(child *api.Job, newID func() string) {
 }
 
 // Check tells whether the stored job, or nil, is the one that the registration
-// builds upon.
+// builds upon. It is asked within the write. (Nomad: R3.)
 func (r Registration) Check(old *api.Job) error {
 	if !r.EnforceIndex {
 		return nil
@@ -112,7 +113,7 @@ func (tx *Txn) PutJob(job *api.Job) {
 }
 
 // MarkStable sets the stability of one version of a job. A version that is no
-// longer kept is left alone.
+// longer kept is left alone. (Nomad: R7.)
 func (tx *Txn) MarkStable(namespace, id string, version uint64, stable bool) {
 	row := tx.Version(nil, namespace, id, version)
 	if row == nil || *row.Stable == stable {
@@ -153,8 +154,8 @@ func (tx *Txn) AmendJob(job *api.Job) {
 }
 
 // RevertJob stores a copy of an older version as the newest one. With stable
-// the copy keeps its Stable. (Nomad: an automatic revert keeps it, a manual one
-// does not.) It returns nil when the version is no longer kept.
+// the copy keeps its Stable. (Nomad: R8, R9; an automatic revert keeps it, a manual
+// one does not.) It returns nil when the version is no longer kept.
 func (tx *Txn) RevertJob(namespace, id string, version uint64, stable bool) *api.Job {
 	current, old := tx.Job(nil, namespace, id), tx.Version(nil, namespace, id, version)
 	if current == nil || old == nil {
@@ -204,7 +205,7 @@ func (tx *Txn) deleteVersion(job *api.Job) {
 
 // dropOldVersions keeps the newest versions and every tagged one. Where no kept
 // version is stable, the newest stable one stays in the place of the oldest, so
-// that there is something to revert to. (Nomad.)
+// that there is something to revert to. (Nomad: R6.)
 func (tx *Txn) dropOldVersions(namespace, id string) {
 	tagged := func(job *api.Job) bool { return job.VersionTag != nil }
 	stable := func(job *api.Job) bool { return *job.Stable }
