@@ -262,6 +262,25 @@ func TestPushOverTLS(t *testing.T) {
 	}
 }
 
+// A server that closes the connection of an upload which it refuses is asked for its
+// reason.
+func TestReasonIsAskedFor(t *testing.T) {
+	srv := ownStore(t, func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPut {
+				panic(http.ErrAbortHandler)
+			}
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, "<Error><Code>ExpiredToken</Code><Message>It is over</Message></Error>") // of which a HEAD gets nothing
+		})
+	})
+	t.Setenv("AWS_MAX_ATTEMPTS", "1")
+	_, err := srv.open(t).Push(t.Context(), gather(t, map[string]string{"app": "x"}), "k.zip", artifact.PushOptions{})
+	if err == nil || !strings.Contains(err.Error(), "the session token has expired") {
+		t.Errorf("%v, want the reason", err)
+	}
+}
+
 func TestErrorsAreSentences(t *testing.T) {
 	isolate(t)
 	t.Setenv("AWS_MAX_ATTEMPTS", "1")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
@@ -42,18 +43,22 @@ type PushResult struct {
 func (b *Bucket) Push(ctx context.Context, t *Tree, key string, o PushOptions) (PushResult, error) {
 	result := PushResult{Digest: t.Digest(), URL: b.URL(key)}
 	same, err := b.holds(ctx, key, result.Digest)
+	refused := errors.Is(err, ErrDenied) || errors.Is(err, errUnexplained)
 	switch {
 	case same:
 		result.Skipped = true
 		return result, nil
 	case errors.Is(err, ErrExists) && o.Force:
-	case errors.Is(err, ErrDenied), errors.Is(err, errUnexplained):
+	case refused:
 		// Who may write need not be able to read, and the upload's condition still guards the key. Where the write
 		// is refused too, the answer says why, as the one to a HEAD cannot.
 	case err != nil:
 		return result, err
 	}
 	result.Size, err = b.upload(ctx, t, key, o)
+	if refused && err != nil && apiCode(err) == "" && ctx.Err() == nil {
+		err = b.whyRefused(ctx, key, err)
+	}
 	if errors.Is(err, errRace) {
 		// Another push of the same commit was faster. That is no failure when it pushed the same.
 		if same, err = b.holds(ctx, key, result.Digest); same {
@@ -65,6 +70,29 @@ func (b *Bucket) Push(ctx context.Context, t *Tree, key string, o PushOptions) (
 		}
 	}
 	return result, err
+}
+
+// whyRefused asks for the reason that the answer to a HEAD cannot give, and that got lost when the server closed
+// the connection of an upload before it had read all.
+func (b *Bucket) whyRefused(ctx context.Context, key string, lost error) error {
+	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.cfg.Name, Key: &key})
+	if err == nil {
+		out.Body.Close()
+	}
+	if apiCode(err) == "" {
+		return lost
+	}
+	return b.explain("upload", key, err)
+}
+
+// CheckUpload tells whether an upload under key would be let in: it begins one and takes it back, so that nothing
+// stays in the bucket.
+func (b *Bucket) CheckUpload(ctx context.Context, key string) error {
+	u := &upload{ctx: ctx, bucket: b, key: key}
+	if err := u.create(); err != nil {
+		return err
+	}
+	return u.abort(ctx)
 }
 
 // holds says whether key has the content with this digest. Other content is an error that wraps ErrExists; no

@@ -131,6 +131,35 @@ func testListAndPresign(t *testing.T, srv server) {
 	}
 }
 
+func TestCheckUpload(t *testing.T) { onEachServer(t, nil, testCheckUpload) }
+
+func testCheckUpload(t *testing.T, srv server) {
+	if err := srv.open(t).CheckUpload(t.Context(), "k.zip"); err != nil {
+		t.Error(err)
+	}
+	srv.checkEmpty(t, "k.zip")
+	if err := srv.openBucket(t, "no-such-bucket").CheckUpload(t.Context(), "k.zip"); err == nil || !strings.Contains(err.Error(), "bucket no-such-bucket does not exist") {
+		t.Errorf("a bucket that is not there: %v", err)
+	}
+}
+
+// Who may read may not be able to write.
+func TestCheckUploadOfAReader(t *testing.T) {
+	srv := ownStore(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodGet || r.Method == http.MethodHead {
+				next.ServeHTTP(w, r)
+				return
+			}
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprint(w, "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>")
+		})
+	})
+	if err := srv.open(t).CheckUpload(t.Context(), "k.zip"); !errors.Is(err, artifact.ErrDenied) || !strings.Contains(err.Error(), "s3:PutObject") {
+		t.Errorf("%v", err)
+	}
+}
+
 // What the store is told about an object goes with small and large ones alike.
 func TestPushTellsTheStore(t *testing.T) {
 	var mu sync.Mutex

@@ -14,13 +14,14 @@ import (
 	"github.com/hashicorp/nomad/api"
 	"github.com/urfave/cli/v2"
 
+	"ostro/artifact"
 	"ostro/tunnel"
 )
 
 func doctorCommand(t *terminal) *cli.Command {
 	return &cli.Command{
 		Name: "doctor", Usage: "look for what stands in the way of a deploy", ArgsUsage: "[TEMPLATE]",
-		Description: "It reads, and changes nothing. Each line says ok, or what to do.",
+		Description: "It changes nothing: an upload that it begins, to see whether it may, it takes back. Each line says ok, or what to do.",
 		Flags:       join(templateFlags(), configFlags(), clientFlags(), artifactFlags(), logFlags()),
 		Action: func(c *cli.Context) error {
 			target, err := oneArg(c, "TEMPLATE")
@@ -214,6 +215,9 @@ func nomadVersion(ctx context.Context, client *api.Client) (string, error) {
 	query := (&api.QueryOptions{}).WithContext(ctx)
 	var leader string
 	if _, err := client.Raw().Query("/v1/status/leader", &leader, query); err != nil {
+		if isStatus(err, http.StatusUnauthorized, http.StatusForbidden) {
+			return "", withHint(err, "name a token that it knows with -token or NOMAD_TOKEN")
+		}
 		return "", withHint(err, "check -address, -ssh and -ssh-remote: is Nomad running there, and does a firewall let you through?")
 	}
 	if leader == "" {
@@ -246,6 +250,9 @@ func (d *doctor) token(ctx context.Context, client *api.Client) (string, error) 
 		}
 	}
 	if _, _, err := client.Jobs().List(query); err != nil {
+		if conf.SecretID == "" {
+			return "", withHint(fmt.Errorf("none is set, and the jobs cannot be listed without: %w", err), "name one with -token or NOMAD_TOKEN")
+		}
 		return "", withHint(fmt.Errorf("the jobs of namespace %q cannot be listed: %w", orDefault(conf.Namespace, api.DefaultNamespace), err),
 			"the token needs the policy write, or submit-job and read-job, for that namespace")
 	}
@@ -291,5 +298,13 @@ func (d *doctor) reachBucket(ctx context.Context, to *target) (string, error) {
 		}
 		break
 	}
-	return d.bucket() + " can be listed", nil
+	if len(d.artifacts) == 0 {
+		return d.bucket() + " can be listed", nil
+	}
+	a := d.artifacts[0]
+	key, err := artifact.Key(a.key, a.name, "doctor")
+	if err == nil {
+		err = bucket.CheckUpload(ctx, key)
+	}
+	return d.bucket() + " can be listed and written to", err
 }

@@ -15,7 +15,7 @@ import (
 
 // TestRehearsal runs the repository's bitbucket-pipelines.yml as Bitbucket does: a
 // good commit, one whose program exits at once, the promotion of the good one by
-// hand, another one, and the way back. Staging and production are agents in network
+// hand, another one by a role instead of keys, and the way back. Staging and production are agents in network
 // namespaces of their own, and only an sshd leads to them.
 func TestRehearsal(t *testing.T) {
 	if os.Getenv("OSTRO_TEST") != "full" {
@@ -51,7 +51,8 @@ func TestRehearsal(t *testing.T) {
 
 	mend()
 	second := origin.commit(t, "another good one")
-	secondRun := s.begin(origin, second, file.of(t, "main"))
+	secondRun := s.begin(origin, second, file.of(t, "master"))
+	secondRun.role = true
 	secondRun.expect(t, codeOK)
 	s.serves(t, "production", first)
 	secondRun.promote(t, codeOK)

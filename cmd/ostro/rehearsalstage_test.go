@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +20,8 @@ const (
 	rehearsalKey    = "AKIAREHEARSAL000"
 	rehearsalSecret = "rehearsal-secret-that-no-log-may-show"
 	rehearsalBucket = "artifacts"
+	rehearsalRole   = "arn:aws:iam::1:role/pipeline"
+	rehearsalToken  = "token-of-the-step"
 	rehearsalPort   = "7070"
 )
 
@@ -28,6 +31,7 @@ const (
 type stage struct {
 	dir    string
 	subnet string
+	sts    string // the endpoint of what gives keys for a token
 }
 
 // hostNames are the hosts by the last number of their addresses; this machine has
@@ -47,6 +51,7 @@ func newStage(t *testing.T) *stage {
 	s := &stage{dir: t.TempDir(), subnet: fmt.Sprintf("198.19.%d.", 240+os.Getpid()%15)}
 	s.wire(t)
 	s.startStore(t)
+	s.startSTS(t)
 	s.keys(t)
 	for _, host := range []string{"staging", "production"} {
 		s.startAgent(t, host)
@@ -197,12 +202,43 @@ func (s *stage) bucket() artifact.BucketConfig {
 	}
 }
 
-// variables are those of the repository, whose names the pipeline file tells.
-func (s *stage) variables() []string {
-	return []string{
-		"S3_BUCKET=" + rehearsalBucket, "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=" + rehearsalKey, "AWS_SECRET_ACCESS_KEY=" + rehearsalSecret,
-		"AWS_ENDPOINT_URL_S3=" + s.endpoint(), "STAGING_SSH=root@" + s.address("staging"), "PRODUCTION_SSH=root@" + s.address("production"),
+// variables are those of the repository, whose names the pipeline file tells: with
+// keys of AWS, or with a role in their place.
+func (s *stage) variables(role bool) []string {
+	all := []string{
+		"S3_BUCKET=" + rehearsalBucket, "AWS_REGION=us-east-1", "AWS_ENDPOINT_URL_S3=" + s.endpoint(),
+		"STAGING_SSH=root@" + s.address("staging"), "PRODUCTION_SSH=root@" + s.address("production"),
 	}
+	if role {
+		return append(all, "AWS_ROLE_ARN="+rehearsalRole, "AWS_ENDPOINT_URL_STS="+s.sts)
+	}
+	return append(all, "AWS_ACCESS_KEY_ID="+rehearsalKey, "AWS_SECRET_ACCESS_KEY="+rehearsalSecret)
+}
+
+// startSTS gives the keys of the role for the token of a step, as AWS does. It has
+// no session token with them, which versitygw would not take.
+func (s *stage) startSTS(t *testing.T) {
+	t.Helper()
+	listener, err := net.Listen("tcp", s.subnet+"1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/xml")
+		if r.FormValue("Action") != "AssumeRoleWithWebIdentity" || r.FormValue("RoleArn") != rehearsalRole || r.FormValue("WebIdentityToken") != rehearsalToken {
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprint(w, "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>")
+			return
+		}
+		fmt.Fprintf(w, "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>%s</AccessKeyId><SecretAccessKey>%s</SecretAccessKey>"+
+			"<SessionToken></SessionToken><Expiration>2999-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>",
+			rehearsalKey, rehearsalSecret)
+	}))
+	server.Listener.Close()
+	server.Listener = listener
+	server.Start()
+	t.Cleanup(server.Close)
+	s.sts = server.URL
 }
 
 // keys makes the keys of the hosts and that of the repository's SSH settings.
@@ -254,13 +290,15 @@ func (s *stage) startSSHD(t *testing.T, host string) {
 	s.start(t, s.in(host, sshdPath, "-D", "-e", "-f", conf), func(string) bool { return answers(s.address(host) + ":22") })
 }
 
-// startAgent runs an agent that only its own host reaches.
+// startAgent runs an agent that only its own host reaches. Its node has a right of
+// its own to read the bucket.
 func (s *stage) startAgent(t *testing.T, host string) {
 	t.Helper()
 	home := filepath.Join(s.dir, host+"-home")
 	agent := s.in(host, "ostro", "agent", "-dev", "-listen", "127.0.0.1:4646", "-data-dir", filepath.Join(s.dir, host+"-agent"))
 	agent.Dir = s.dir
-	agent.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "AWS_ENDPOINT_URL_S3=" + s.endpoint(), "AWS_REGION=us-east-1"}
+	agent.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "AWS_ENDPOINT_URL_S3=" + s.endpoint(), "AWS_REGION=us-east-1",
+		"AWS_ACCESS_KEY_ID=" + rehearsalKey, "AWS_SECRET_ACCESS_KEY=" + rehearsalSecret}
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,8 @@ type pipelineRun struct {
 	steps  []bitbucketStep
 	done   int
 	output string
+	// role has the repository trusted by a role of AWS, in place of keys.
+	role bool
 	// given are the variables of a pipeline that is started by hand.
 	given []string
 	// artifacts is where the files of earlier steps are kept.
@@ -113,7 +115,10 @@ func (r *pipelineRun) environ(step bitbucketStep, work, home string) []string {
 		"BITBUCKET_REPO_FULL_NAME=team/shop", "BITBUCKET_REPO_SLUG=shop", "BITBUCKET_WORKSPACE=team",
 		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "GOCACHE=" + goEnv("GOCACHE"), "GOMODCACHE=" + goEnv("GOMODCACHE"),
 		"GOPROXY=off", "GOTOOLCHAIN=local", "GOFLAGS=-mod=mod", "GOMAXPROCS=2",
-	}, append(r.stage.variables(), r.given...)...)
+	}, append(r.stage.variables(r.role), r.given...)...)
+	if step.OIDC {
+		env = append(env, "BITBUCKET_STEP_OIDC_TOKEN="+rehearsalToken)
+	}
 	if step.Deployment != "" {
 		env = append(env, "BITBUCKET_DEPLOYMENT_ENVIRONMENT="+step.Deployment)
 	}
