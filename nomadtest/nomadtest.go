@@ -90,7 +90,19 @@ func Real(t testing.TB) *api.Client {
 // configuration file. Without a nomad on PATH the test is skipped.
 func Start(t testing.TB, more string) *Nomad {
 	t.Helper()
-	n, err := start(look(t), "", more)
+	return startFor(t, "", more)
+}
+
+// StartDev runs `nomad agent -dev` for the test alone. Without a nomad on PATH the
+// test is skipped.
+func StartDev(t testing.TB) *Nomad {
+	t.Helper()
+	return startFor(t, "-dev", "")
+}
+
+func startFor(t testing.TB, mode, more string) *Nomad {
+	t.Helper()
+	n, err := start(look(t), mode, more)
 	if n != nil {
 		t.Cleanup(n.Stop)
 	}

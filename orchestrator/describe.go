@@ -55,7 +55,9 @@ func (n Node) describe(found *api.Node) {
 	if n.Reserved != nil {
 		found.ReservedResources = n.Reserved
 	}
-	found.HostVolumes = n.HostVolumes
+	if n.HostVolumes != nil {
+		found.HostVolumes = n.HostVolumes
+	}
 	n.dropDrivers(found)
 }
 

@@ -1,6 +1,7 @@
 package cmdline
 
 import (
+	"encoding/json"
 	"flag"
 	"os"
 	"os/exec"
@@ -27,9 +28,9 @@ type engine struct {
 
 var engines = []engine{
 	{"ours", func(t *testing.T) *api.Client {
-		return orchestratortest.Start(t, orchestrator.Config{}).Client
+		return orchestratortest.Start(t, orchestrator.Config{Version: "2.0.6"}).Client
 	}},
-	{"nomad", func(t *testing.T) *api.Client { return nomadtest.Start(t, "").Client }},
+	{"nomad", func(t *testing.T) *api.Client { return nomadtest.StartDev(t).Client }},
 }
 
 // TestCommandLines runs each script of testdata on both engines, with an agent of
@@ -57,30 +58,56 @@ func compare(t *testing.T, file string) {
 	t.Run("on", func(t *testing.T) {
 		for _, e := range engines {
 			said[e.name] = &transcript{}
+			if e.name == "nomad" && *recorded != "" {
+				load(t, file, said[e.name])
+				continue
+			}
 			t.Run(e.name, func(t *testing.T) { run(t, file, e.start(t), said[e.name]) })
 		}
 	})
 	keep(t, file, said)
-	ours, nomad := said["ours"].String(), said["nomad"].String()
-	if ours == "" {
+	if len(*said["ours"]) == 0 {
 		t.Error("the script says nothing")
 	}
-	if d := udiff.Unified("Nomad", "ours", nomad, ours); d != "" {
+	if d := udiff.Unified("Nomad", "ours", said["nomad"].String(), said["ours"].String()); d != "" {
 		t.Errorf("the commands say something else\n%s", d)
 	}
 }
 
-var transcripts = flag.String("transcripts", "", "the folder in which to keep what the commands said, to look at it")
+var (
+	transcripts = flag.String("transcripts", "", "the folder in which to keep what the commands said, to look at it")
+	recorded    = flag.String("recorded", "", "the folder with transcripts, from which to take what Nomad said")
+)
 
+// keep keeps a transcript as it is, to be loaded again, and without what differs
+// from run to run, to be read.
 func keep(t *testing.T, file string, said map[string]*transcript) {
 	t.Helper()
-	for name, text := range said {
-		if *transcripts == "" || text.Len() == 0 {
-			continue
-		}
-		if err := os.WriteFile(filepath.Join(*transcripts, filepath.Base(file)+"."+name), []byte(text.String()), 0o600); err != nil {
+	if *transcripts == "" {
+		return
+	}
+	for name, said := range said {
+		text, err := json.Marshal(said)
+		if err != nil {
 			t.Fatal(err)
 		}
+		path := filepath.Join(*transcripts, filepath.Base(file)+"."+name)
+		for path, text := range map[string][]byte{path + ".json": text, path: []byte(said.String())} {
+			if err := os.WriteFile(path, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func load(t *testing.T, file string, said *transcript) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(*recorded, filepath.Base(file)+".nomad.json"))
+	if err == nil {
+		err = json.Unmarshal(text, said)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -95,7 +122,7 @@ func run(t *testing.T, file string, client *api.Client, said *transcript) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"nomad": program("nomad"), "levant": program("levant"), "id": id, "await": await,
+			"nomad": program("nomad"), "levant": program("levant"), "shape": shape, "id": id, "await": await,
 		},
 	})
 }

@@ -31,22 +31,37 @@ const patience = 5 * time.Minute
 // and keeps what it says.
 func program(name string) func(ts *testscript.TestScript, _ bool, args []string) {
 	return func(ts *testscript.TestScript, _ bool, args []string) {
-		path, err := exec.LookPath(name)
-		ts.Check(err)
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		cmd := exec.CommandContext(ctx, path, args...)
-		cmd.Dir = ts.Getenv("WORK")
-		cmd.Env = append(cmd.Environ(), "NOMAD_ADDR="+ts.Getenv("NOMAD_ADDR"), "NOMAD_TOKEN="+ts.Getenv("NOMAD_TOKEN"), "NOMAD_CLI_SHOW_HINTS=0", "NO_COLOR=1")
-		var out, problems bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &out, &problems
-		err = cmd.Run()
-		if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
-			ts.Fatalf("%v", err)
-		}
-		ts.Logf("%s%s", out.String(), problems.String())
-		sessionOf(ts).said.add(name+" "+strings.Join(args, " "), out.String(), problems.String(), cmd.ProcessState.ExitCode())
+		sessionOf(ts).said.add(say(ts, name, args))
 	}
+}
+
+// shape is the command `shape nomad ARGS...`: it keeps of the JSON that the program
+// says what there is, and not how much it is.
+func shape(ts *testscript.TestScript, _ bool, args []string) {
+	u := say(ts, args[0], args[1:])
+	u.Out = shapeOf(u.Out)
+	sessionOf(ts).said.add(u)
+}
+
+func say(ts *testscript.TestScript, name string, args []string) utterance {
+	path, err := exec.LookPath(name)
+	ts.Check(err)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Dir = ts.Getenv("WORK")
+	cmd.Env = append(cmd.Environ(), "NOMAD_ADDR="+ts.Getenv("NOMAD_ADDR"), "NOMAD_TOKEN="+ts.Getenv("NOMAD_TOKEN"), "NOMAD_CLI_SHOW_HINTS=0", "NO_COLOR=1")
+	var out, problems bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &problems
+	err = cmd.Run()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		ts.Fatalf("%v", err)
+	}
+	if ctx.Err() != nil {
+		ts.Fatalf("%s %s does not end: it said %s%s", name, strings.Join(args, " "), out.String(), problems.String())
+	}
+	ts.Logf("%s%s", out.String(), problems.String())
+	return utterance{name + " " + strings.Join(args, " "), out.String(), problems.String(), cmd.ProcessState.ExitCode()}
 }
 
 // id is the command `id VARIABLE KIND JOB [STATUS]`: it sets a variable to the ID
@@ -105,6 +120,8 @@ func id(ts *testscript.TestScript, _ bool, args []string) {
 //	await ended JOB COUNT      so many allocations have ended
 //	await deployed JOB         the deployment of the version is successful, and nothing moves
 //	await deployment JOB STATE the newest deployment is in a state
+//	await version JOB NUMBER   the job has this version
+//	await restarted JOB TASK N the one running allocation has restarted the task so often, and it runs
 //	await healthy JOB COUNT    the newest deployment has so many healthy allocations
 //	await calm                 no evaluation is under way
 func await(ts *testscript.TestScript, _ bool, args []string) {
@@ -134,6 +151,15 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 				n += group.HealthyAllocs
 			}
 			return args[0] == "deployment" && d.Status == args[2] || args[0] == "healthy" && strconv.Itoa(n) == args[2]
+		case "version":
+			job, _, err := client.Jobs().Info(args[1], nil)
+			ts.Check(err)
+			return strconv.FormatUint(*job.Version, 10) == args[2]
+		case "restarted":
+			return slices.ContainsFunc(allocs(ts, client, args[1]), func(stub *api.AllocationListStub) bool {
+				task := stub.TaskStates[args[2]]
+				return task != nil && task.State == "running" && strconv.FormatUint(task.Restarts, 10) == args[3] && task.Events[len(task.Events)-1].Type == api.TaskStarted
+			})
 		case "calm":
 			evals, _, err := client.Evaluations().List(nil)
 			ts.Check(err)

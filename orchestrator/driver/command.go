@@ -97,8 +97,14 @@ func findCommand(dir, name string, env []string) (string, error) {
 		}
 		return path, nil
 	}
-	// These are Nomad's words, which people and tools look for.
-	return "", fmt.Errorf("failed to launch command with executor: rpc error: code = Unknown desc = binary %q could not be found", name)
+	return "", missingCommand(name)
+}
+
+// missingCommand is the error about a command that is nowhere. These are Nomad's words, which people and tools look for.
+type missingCommand string
+
+func (m missingCommand) Error() string {
+	return fmt.Sprintf("failed to launch command with executor: rpc error: code = Unknown desc = binary %q could not be found", string(m))
 }
 
 func lookupEnv(env []string, key string) string {

@@ -122,7 +122,7 @@ func (r *RawExec) beside(ctx context.Context, t Task, args []string) (cmd *exec.
 		return cmd, start, err
 	}
 	if cmd.Path, err = findCommand(t.Dir, args[0], t.Env); err != nil {
-		return nil, nil, err
+		return nil, nil, missingProgram(err)
 	}
 	cmd.Env, cmd.Dir = t.Env, t.Dir
 	if t.User != "" {
@@ -131,6 +131,20 @@ func (r *RawExec) beside(ctx context.Context, t Task, args []string) (cmd *exec.
 		}
 	}
 	return cmd, cmd.Start, nil
+}
+
+// missingProgram gives an error about a command that is nowhere Nomad's words for this case.
+func missingProgram(err error) error {
+	name, ok := errors.AsType[missingCommand](err)
+	switch {
+	case !ok:
+		return err
+	case filepath.IsAbs(string(name)):
+		err = &os.PathError{Op: "fork/exec", Path: string(name), Err: syscall.ENOENT}
+	default:
+		err = &exec.Error{Name: string(name), Err: exec.ErrNotFound}
+	}
+	return fmt.Errorf("rpc error: code = Unknown desc = failed to start command: %w", err)
 }
 
 // record is what the supervisor has on disk of a task.

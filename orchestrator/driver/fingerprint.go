@@ -43,7 +43,7 @@ func (s *Set) Fingerprint(now time.Time) (drivers map[string]*api.DriverInfo, at
 		drivers["exec"].HealthDescription = "Healthy, but tasks are not held to their cpu and memory: " + s.exec.unlimited
 	}
 	for name, why := range s.absent {
-		drivers[name] = &api.DriverInfo{HealthDescription: why, UpdateTime: now.UTC()}
+		drivers[name] = &api.DriverInfo{Attributes: map[string]string{}, HealthDescription: why, UpdateTime: now.UTC()}
 	}
 	if version := cgroupVersion(); version != 0 {
 		attributes["os.cgroups.version"] = strconv.Itoa(version)

@@ -27,9 +27,11 @@ func Open(ctx context.Context, dir string, argv []string) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Set{raw: raw, drivers: map[string]Driver{"raw_exec": raw, "mock_driver": NewMock()}}
+	s := &Set{raw: raw, drivers: map[string]Driver{"raw_exec": raw, "mock_driver": NewMock()}, absent: map[string]string{}}
 	if s.docker = findDocker(ctx, filepath.Join(dir, "docker")); s.docker != nil {
 		s.drivers["docker"] = s.docker
+	} else {
+		s.absent["docker"] = "Failed to connect to docker daemon" // Nomad's words
 	}
 	if s.java = findJava(raw); s.java != nil {
 		s.drivers["java"] = s.java
@@ -38,7 +40,7 @@ func Open(ctx context.Context, dir string, argv []string) (*Set, error) {
 	if s.exec, why = findExec(raw); s.exec != nil {
 		s.drivers["exec"] = s.exec
 	} else {
-		s.absent = map[string]string{"exec": why}
+		s.absent["exec"] = why
 	}
 	return s, nil
 }

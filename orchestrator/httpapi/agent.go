@@ -13,7 +13,7 @@ func (s *server) agentSelf(*request) (any, error) {
 	return map[string]any{
 		"config": map[string]any{
 			"Region": s.Region, "Datacenter": s.Datacenter, "NodeName": s.Name, "BindAddr": host,
-			"ACL":            map[string]any{"Enabled": false},
+			"ACL":            map[string]any{"Enabled": s.ACL},
 			"AdvertiseAddrs": map[string]any{"HTTP": s.Address, "RPC": s.Address, "Serf": s.Address},
 			"Addresses":      map[string]any{"HTTP": host, "RPC": host, "Serf": host},
 			"Ports":          map[string]any{"HTTP": port, "RPC": port, "Serf": port},
@@ -23,14 +23,7 @@ func (s *server) agentSelf(*request) (any, error) {
 			"Version":        s.versionInfo(),
 		},
 		"member": s.member(),
-		"stats": map[string]any{
-			"nomad": map[string]any{
-				"server": "true", "leader": "true", "leader_addr": s.Address, "bootstrap": "true",
-				"known_regions": "1", "version": s.Version,
-			},
-			"client": map[string]any{"node_id": s.firstNode()},
-			"raft":   map[string]any{"applied_index": strconv.FormatUint(s.Store.Snapshot().Index(), 10), "state": "Leader"},
-		},
+		"stats":  s.stats(),
 	}, nil
 }
 
@@ -83,7 +76,7 @@ func (s *server) member() map[string]any {
 		"Name": s.serverName(), "Addr": host, "Port": port, "Status": "alive",
 		"ProtocolMin": 1, "ProtocolMax": 5, "ProtocolCur": 2, "DelegateMin": 2, "DelegateMax": 5, "DelegateCur": 4,
 		"Tags": map[string]string{
-			"role": "nomad", "region": s.Region, "dc": s.Datacenter, "build": s.Version, "id": s.id,
+			"role": "nomad", "region": s.Region, "dc": s.Datacenter, "build": s.Version, "revision": "", "id": s.id,
 			"port": strconv.Itoa(port), "rpc_addr": host, "bootstrap": "1", "expect": "1", "vsn": "1", "raft_vsn": "3",
 		},
 	}

@@ -192,7 +192,7 @@ func TestRestartAndChecks(t *testing.T) {
 		t.Error(err)
 	}
 	refused(t, client.Allocations().Restart(alloc, "nope", nil), 500, "Could not find task runner for task: nope")
-	if checks, err := client.Allocations().Checks(alloc.ID, nil); err != nil || len(checks) != 0 {
+	if checks, err := client.Allocations().Checks(alloc.ID, nil); err != nil || checks != nil {
 		t.Errorf("got %v, %v", checks, err)
 	}
 	if stats, err := client.Allocations().Stats(alloc, nil); err != nil || stats.ResourceUsage == nil {

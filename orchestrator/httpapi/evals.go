@@ -73,7 +73,7 @@ func (s *server) readEval(r *request) (any, error) {
 // directly or not. (Nomad: E6.)
 func relatedEvals(snap *state.Snapshot, eval *api.Evaluation) []*api.EvaluationStub {
 	seen := map[string]bool{eval.ID: true}
-	stubs := []*api.EvaluationStub{}
+	var stubs []*api.EvaluationStub
 	links := []string{eval.NextEval, eval.PreviousEval, eval.BlockedEval}
 	for len(links) > 0 {
 		id := links[0]

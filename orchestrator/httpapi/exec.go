@@ -16,7 +16,8 @@ import (
 )
 
 // execAlloc lets somebody run a program in a task and talk to it, over a
-// websocket. What can be refused is refused before that is opened.
+// websocket. Only what is wrong with the request is refused before that is opened.
+// (Nomad.)
 func (s *server) execAlloc(r *request) (any, error) {
 	var args []string
 	if err := json.Unmarshal([]byte(r.query.Get("command")), &args); err != nil || len(args) == 0 {
@@ -55,13 +56,6 @@ func (s *server) talk(r *request, alloc, task string, args []string) (any, error
 	if err != nil {
 		return nil, badRequest("tty value is not a boolean: %v", err)
 	}
-	node, err := s.allocRunner(alloc)
-	if err != nil {
-		return nil, err
-	}
-	if err := node.CanTalk(alloc, task); err != nil {
-		return nil, clientError(err)
-	}
 	return stream(func(w http.ResponseWriter) error {
 		upgrader := websocket.Upgrader{} // takes only our own pages for an Origin
 		conn, err := upgrader.Upgrade(w, r.Request, nil)
@@ -70,6 +64,11 @@ func (s *server) talk(r *request, alloc, task string, args []string) (any, error
 		}
 		defer conn.Close()
 		c := &conversation{conn: conn, session: runner.Session{Args: args, TTY: tty}}
+		node, err := s.allocRunner(alloc)
+		if err != nil {
+			c.close(websocket.ClosePolicyViolation, err.Error())
+			return nil
+		}
 		c.run(r.Context(), node, alloc, task)
 		return nil
 	}), nil
@@ -100,7 +99,7 @@ func (c *conversation) run(ctx context.Context, node *runner.Runner, alloc, task
 	code, err := node.Talk(ctx, alloc, task, c.session)
 	stdin.Close()
 	if err != nil {
-		c.close(websocket.CloseInternalServerErr, err.Error())
+		c.close(closeCode(err), err.Error())
 		return
 	}
 	closed := &api.ExecStreamingIOOperation{Close: true}
@@ -108,6 +107,14 @@ func (c *conversation) run(ctx context.Context, node *runner.Runner, alloc, task
 		c.send(api.ExecStreamingOutput{Exited: true, Result: &api.ExecStreamingExitResult{ExitCode: code}}) == nil {
 		c.close(websocket.CloseNormalClosure, "")
 	}
+}
+
+// closeCode is 1011 for what would be status 500, and 1008 for the rest. (Nomad.)
+func closeCode(err error) int {
+	if _, ok := errors.AsType[*failure](clientError(err)); ok {
+		return websocket.ClosePolicyViolation
+	}
+	return websocket.CloseInternalServerErr
 }
 
 // listen passes on what comes, until the other side hangs up.

@@ -32,10 +32,15 @@ func TestExec(t *testing.T) {
 	if err != nil || code != 0 || !strings.Contains(out, "33 77") {
 		t.Errorf("on a terminal: code %d, out %q: %v", code, out, err)
 	}
-	if _, _, _, err := exec(false, "", nil, "/not/there"); err == nil || !strings.Contains(err.Error(), "could not be found") {
-		t.Errorf("a program that is not there: %v", err)
+	for program, why := range map[string]string{
+		"/not/there": "failed to start command: fork/exec /not/there: no such file or directory",
+		"nope":       `failed to start command: exec: "nope": executable file not found in $PATH`,
+	} {
+		if _, _, _, err := exec(false, "", nil, program); err == nil || !strings.HasSuffix(err.Error(), why) {
+			t.Errorf("a program that is not there: %v, want %q", err, why)
+		}
 	}
-	if _, err := client.Allocations().Exec(t.Context(), alloc, "nope", false, []string{"true"}, strings.NewReader(""), io.Discard, io.Discard, nil, nil); err == nil || !strings.Contains(err.Error(), `unknown task name "nope"`) {
+	if _, err := client.Allocations().Exec(t.Context(), alloc, "nope", false, []string{"true"}, strings.NewReader(""), io.Discard, io.Discard, nil, nil); err == nil || err.Error() != `unknown task name "nope"` {
 		t.Errorf("a task that is not there: %v", err)
 	}
 }

@@ -286,6 +286,9 @@ func (r *Runner) Checks(allocID string) (api.AllocCheckStatuses, error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if len(a.checks) == 0 {
+		return nil, nil // and not an empty map (Nomad)
+	}
 	all := api.AllocCheckStatuses{}
 	for id, s := range a.checks {
 		all[id] = s.status

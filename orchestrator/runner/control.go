@@ -21,15 +21,18 @@ func (r *Runner) Restart(ctx context.Context, allocID, task string, all bool) er
 	if err != nil {
 		return err
 	}
-	if a.stopWanted() || task == "" && isClosed(a.ended) {
-		return refusal("restart of an alloc that should not run")
-	}
 	if task != "" {
 		t, ok := a.tasks[task]
-		if !ok {
+		switch {
+		case !ok:
 			return refusal("Could not find task runner for task: " + task)
+		case a.stopWanted():
+			return errNotRunning
 		}
 		return t.restart(ctx, eventRestartSignal("User requested task to restart"), false)
+	}
+	if a.stopWanted() || isClosed(a.ended) {
+		return refusal("restart of an alloc that should not run")
 	}
 	if all {
 		a.mu.Lock()

@@ -27,16 +27,6 @@ func (r *Runner) Talk(ctx context.Context, allocID, task string, s Session) (int
 	return talker.Talk(ctx, run, s)
 }
 
-// CanTalk tells why Talk would not even begin, or nil.
-func (r *Runner) CanTalk(allocID, task string) error {
-	t, err := r.talkTo(allocID, task)
-	if err != nil {
-		return err
-	}
-	_, _, err = t.talker()
-	return err
-}
-
 func (r *Runner) talkTo(allocID, name string) (*task, error) {
 	a, err := r.lookup(allocID)
 	if err != nil {

@@ -29,7 +29,7 @@ func (r *Runner) List(allocID, name string) ([]*api.AllocFileInfo, error) {
 	defer root.Close()
 	dir, err := root.Open(name)
 	if err != nil {
-		return nil, fileError(err)
+		return nil, fileError(root, err)
 	}
 	defer dir.Close()
 	entries, err := dir.ReadDir(-1)
@@ -57,7 +57,7 @@ func (r *Runner) Stat(allocID, name string) (*api.AllocFileInfo, error) {
 	defer root.Close()
 	info, err := root.Stat(name)
 	if err != nil {
-		return nil, fileError(err)
+		return nil, fileError(root, err)
 	}
 	out := fileInfo(info)
 	out.ContentType = "application/octet-stream"
@@ -77,14 +77,14 @@ func (r *Runner) Open(allocID, name string) (*os.File, error) {
 	defer root.Close()
 	info, err := root.Stat(name)
 	if err != nil {
-		return nil, fileError(err)
+		return nil, fileError(root, err)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a regular file", name)
 	}
 	f, err := root.OpenFile(name, os.O_RDONLY|nonblock, 0)
 	if err != nil {
-		return nil, fileError(err)
+		return nil, fileError(root, err)
 	}
 	info, err = f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
@@ -117,7 +117,7 @@ func (r *Runner) openRoot(allocID, name string) (*os.Root, string, error) {
 	}
 	root, err := os.OpenRoot(a.dir)
 	if err != nil {
-		return nil, "", fileError(err)
+		return nil, "", err
 	}
 	if resolved, err := filepath.EvalSymlinks(filepath.Join(a.dir, name)); err == nil {
 		base, err := filepath.EvalSymlinks(a.dir)
@@ -140,12 +140,16 @@ func (a *alloc) refusePrivate(name string) error {
 	return nil
 }
 
-// fileError gives an error about a path its plain words.
-func fileError(err error) error {
-	if pathErr, ok := errors.AsType[*fs.PathError](err); ok && strings.Contains(pathErr.Err.Error(), "escapes") {
+// fileError gives an error about a path the words that Nomad has for it, with the whole path.
+func fileError(root *os.Root, err error) error {
+	pathErr, ok := errors.AsType[*fs.PathError](err)
+	switch {
+	case !ok:
+		return err
+	case strings.Contains(pathErr.Err.Error(), "escapes"):
 		return ErrEscapes
 	}
-	return err
+	return &fs.PathError{Op: strings.TrimSuffix(pathErr.Op, "at"), Path: filepath.Join(root.Name(), pathErr.Path), Err: pathErr.Err}
 }
 
 func fileInfo(info fs.FileInfo) *api.AllocFileInfo {

@@ -80,7 +80,7 @@ func Fingerprint(ctx context.Context, dataDir string, of *driver.Set) (*api.Node
 		Name:              name,
 		Attributes:        attributes,
 		Drivers:           drivers,
-		NodeResources:     resources(cores, mhz, memory.Total, usage.Free),
+		NodeResources:     resources(cores, mhz, memory.Total, usage.Total),
 		ReservedResources: &api.NodeReservedResources{},
 
 		// Empty, not absent (Nomad).

@@ -171,7 +171,7 @@ func TestFiles(t *testing.T) {
 		"web/private":               "Reading private file prohibited",
 		"web/local/pipe":            "is not a regular file",
 		"web/local":                 "is not a regular file",
-		"web/none":                  "no such file or directory",
+		"web/none":                  "stat " + filepath.Join(dir, "alloc/a1/web/none") + ": no such file or directory",
 	} {
 		f, err := n.Open("a1", path)
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -205,6 +205,9 @@ func TestFingerprint(t *testing.T) {
 	stats, err := n.HostUsage(t.Context())
 	if err != nil {
 		t.Fatal(err)
+	}
+	if size := stats.DiskStats[0].Size >> 20; size != uint64(node.NodeResources.Disk.DiskMB) {
+		t.Errorf("the disk has %d MiB in the statistics, the node %d to give away", size, node.NodeResources.Disk.DiskMB)
 	}
 	if device := stats.DiskStats[0].Device; device != node.Attributes["unique.storage.volume"] {
 		t.Errorf("the disk is %q in the statistics, %q in the attributes", device, node.Attributes["unique.storage.volume"])

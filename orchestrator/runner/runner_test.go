@@ -409,8 +409,10 @@ func TestRestartAndSignal(t *testing.T) {
 		}
 	}
 	n.Sync([]*api.Allocation{stopped(a)})
-	if err := n.Restart(t.Context(), "a1", "web", false); err == nil || err.Error() != "restart of an alloc that should not run" {
-		t.Errorf("error %v", err)
+	for task, want := range map[string]string{"web": "Task not running", "": "restart of an alloc that should not run"} {
+		if err := n.Restart(t.Context(), "a1", task, false); err == nil || err.Error() != want {
+			t.Errorf("task %q of an allocation that is stopped: error %v, want %s", task, err, want)
+		}
 	}
 }
 
