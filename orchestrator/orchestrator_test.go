@@ -14,8 +14,16 @@ import (
 	"ostro/orchestrator/orchestratortest"
 )
 
-// TestMain makes the test binary also what tasks run: "TEST-BINARY serve good|bad".
+// TestMain makes the test binary also what tasks run, "TEST-BINARY serve good|bad",
+// and an agent of its own, "TEST-BINARY agent FOLDER".
 func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "agent" {
+		if err := agentMain(os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if len(os.Args) == 3 && os.Args[1] == "serve" {
 		fmt.Fprintln(os.Stderr, serveMain(os.Args[2]))
 		os.Exit(1)

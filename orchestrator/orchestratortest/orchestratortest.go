@@ -18,14 +18,14 @@ import (
 	"ostro/orchestrator/driver"
 )
 
-// superviseWord is the argument by which a test binary knows that it is to be
+// SuperviseWord is the argument by which a test binary knows that it is to be
 // the supervisor of tasks.
-const superviseWord = "orchestratortest-supervise"
+const SuperviseWord = "orchestratortest-supervise"
 
 // Main is what TestMain of a package that uses [Start] returns to os.Exit: the
 // test binary is also the supervisor of its tasks.
 func Main(m *testing.M) int {
-	if len(os.Args) == 3 && os.Args[1] == superviseWord {
+	if len(os.Args) == 3 && os.Args[1] == SuperviseWord {
 		if err := driver.Supervise(context.Background(), os.Args[2]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
@@ -52,7 +52,7 @@ func Start(t testing.TB, c orchestrator.Config) *Agent {
 		c.DataDir = t.TempDir()
 	}
 	c.Listen = "127.0.0.1:0"
-	c.Supervisor = []string{executable(t), superviseWord}
+	c.Supervisor = []string{executable(t), SuperviseWord}
 	a := &Agent{Dir: c.DataDir, conf: c}
 	a.start(t)
 	t.Cleanup(func() {
