@@ -83,10 +83,14 @@ func (w *wire) answer(reply http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(reply).Encode(body)
 }
 
-// endsWith is a deployment that is under way for a minute, and then that.
+// underWay is how long a deployment takes over the wire: until no moment in which
+// a heartbeat is due, too.
+const underWay = 65 * time.Second
+
+// endsWith is a deployment that is under way for that time, and then that.
 func endsWith(end ...func(*watch.Snapshot)) func(time.Duration) watch.Snapshot {
 	return func(elapsed time.Duration) watch.Snapshot {
-		if elapsed < time.Minute {
+		if elapsed < underWay {
 			return endless(elapsed)
 		}
 		return world(end...)
@@ -111,7 +115,7 @@ func watchOver(t *testing.T, w *wire, o watch.Options) (watch.Verdict, []watch.E
 	}
 	w.start = time.Now()
 	if w.index == nil {
-		w.index = func(elapsed time.Duration) uint64 { return 100 + uint64(elapsed/time.Minute) }
+		w.index = func(elapsed time.Duration) uint64 { return 100 + uint64(elapsed/underWay) }
 	}
 	v, err := watch.Run(t.Context(), c, world().Target, o)
 	t.Logf("%s: %s after %s and %d requests", v.Outcome, v.Summary, time.Since(w.start), w.requests.Load())
@@ -212,7 +216,7 @@ func TestIndexes(t *testing.T) {
 				if took := time.Since(w.start); took > 75*time.Second {
 					t.Errorf("known after %s only", took)
 				}
-				if n := w.requests.Load(); n > 1500 {
+				if n := w.requests.Load() * int64(time.Minute) / int64(underWay); n > 1500 {
 					t.Errorf("%d requests in a minute", n)
 				}
 			})
@@ -352,6 +356,7 @@ func TestLines(t *testing.T) {
 			"heartbeat: still waiting after 15s, giving up in 59m45s: deployment deploy-1 is running, 0 of 2 healthy",
 			"heartbeat: still waiting after 30s, giving up in 59m30s: deployment deploy-1 is running, 0 of 2 healthy",
 			"heartbeat: still waiting after 45s, giving up in 59m15s: deployment deploy-1 is running, 0 of 2 healthy",
+			"heartbeat: still waiting after 1m0s, giving up in 59m0s: deployment deploy-1 is running, 0 of 2 healthy",
 			"progress: deployment deploy-1 of version 1: deployment completed successfully",
 			"alloc: allocation alloc-00 (web.g[0]) on node-1: running, healthy",
 		}

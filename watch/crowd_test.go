@@ -42,7 +42,7 @@ func submitted(t *testing.T, c *api.Client, j *api.Job) (watch.Verdict, error) {
 	if err != nil {
 		return watch.Verdict{}, err
 	}
-	return watch.Run(t.Context(), c, watch.Target{
+	return run(t.Context(), t, c, watch.Target{
 		JobID: r.JobID, EvalID: r.EvalID, JobVersion: r.JobVersion, JobModifyIndex: r.JobModifyIndex, NoChange: r.NoChange,
 	}, watch.Options{Timeout: 10 * time.Minute})
 }

@@ -56,7 +56,7 @@ func verdictFaults(t *testing.T, c *api.Client) {
 					time.AfterFunc(2*time.Second, func() { proxy.Set(nomadtest.Fault{}) })
 				}
 			}}
-			v, err := watch.Run(t.Context(), behind, target, o)
+			v, err := run(t.Context(), t, behind, target, o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -81,7 +81,7 @@ func verdictFaultForGood(t *testing.T, c *api.Client) {
 	target := register(t, c, slowly(job("fault-for-good", "service", serves)))
 	begun := time.Now()
 	o := watch.Options{Timeout: 4 * time.Second, Notify: func(watch.Event) { proxy.Set(nomadtest.Fault{Hole: true}) }}
-	v, err := watch.Run(t.Context(), behind, target, o)
+	v, err := run(t.Context(), t, behind, target, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -294,6 +294,11 @@ func TestJudgeAnySequence(t *testing.T) {
 			if again, _ := watch.Judge(s); !cmp.Equal(v, again) {
 				rt.Fatalf("judging changed the snapshot: %s", cmp.Diff(v, again))
 			}
+			other := s
+			other.Allocs, other.Evals, other.Deployments = reversed(s.Allocs), s.Evals, reversed(s.Deployments)
+			if again, doneToo := watch.Judge(other); done != doneToo || again.Outcome != v.Outcome {
+				rt.Fatalf("in another order %s is %s", v.Outcome, again.Outcome)
+			}
 			if done {
 				checkVerdict(rt, s, v)
 				return
@@ -316,7 +321,7 @@ func anyWorld(rt *rapid.T) watch.Snapshot {
 	s.Job.Stop = new(rapid.Bool().Draw(rt, "stop"))
 	for v := range uint64(4) {
 		if rapid.Bool().Draw(rt, "has deployment") {
-			deployment(v, pick("status", "running", "paused", "successful", "failed", "cancelled", "blocked", "nonsense"),
+			deployment(v, pick("status", "running", "paused", "successful", "failed", "cancelled", "blocked", "pending", "initializing", "unblocking", "nonsense"),
 				pick("description", "", "Failed due to unhealthy allocations", "Failed due to progress deadline - rolling back to job version 0",
 					"Failed - rolling back to job version x", "Failed due to unhealthy allocations - no stable job version to auto revert to"))(&s)
 		}

@@ -70,7 +70,7 @@ func verdict(t *testing.T, c *api.Client, target watch.Target, o watch.Options) 
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	v, err := watch.Run(ctx, c, target, o)
+	v, err := run(ctx, t, c, target, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -418,7 +418,7 @@ func verdictFailedBehindSuccess(t *testing.T, c *api.Client) {
 			}
 		}
 	}}
-	v, err := watch.Run(t.Context(), c, register(t, c, j), o)
+	v, err := run(t.Context(), t, c, register(t, c, j), o)
 	if err != nil || len(steps) > 0 {
 		t.Fatalf("%v; left to do: %v", err, slices.Collect(maps.Keys(steps)))
 	}
@@ -445,7 +445,7 @@ func verdictOperatorFails(t *testing.T, c *api.Client) {
 			}
 		})
 	}
-	v, err := watch.Run(t.Context(), c, target, o)
+	v, err := run(t.Context(), t, c, target, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -477,7 +477,7 @@ func TestVerdictServerRestart(t *testing.T) {
 			})
 		}
 	}}
-	v, err := watch.Run(t.Context(), n.Client, target, o)
+	v, err := run(t.Context(), t, n.Client, target, o)
 	restart.Wait()
 	if err != nil {
 		t.Fatal(err)

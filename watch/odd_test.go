@@ -91,7 +91,7 @@ func verdictGetsUp(t *testing.T, c *api.Client) {
 			}
 		}
 	}}
-	v, err := watch.Run(t.Context(), c, register(t, c, moved), o)
+	v, err := run(t.Context(), t, c, register(t, c, moved), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,24 +19,37 @@ const heartbeat = 15 * time.Second
 // server refuses to be read, or when the options are wrong; the verdict is then
 // Unknown and carries the deployment as last seen.
 func Run(ctx context.Context, c *api.Client, t Target, o Options) (Verdict, error) {
-	o, err := o.withDefaults()
+	w, err := newWatcher(ctx, c, t, o)
 	if err != nil {
 		return Verdict{}, err
+	}
+	return w.verdict(ctx)
+}
+
+func newWatcher(ctx context.Context, c *api.Client, t Target, o Options) (*watcher, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
 	}
 	w := &watcher{reader: reader{client: c, target: t}, opts: o, start: time.Now()}
 	w.deadline = w.start.Add(o.Timeout)
 	if end, bounded := ctx.Deadline(); bounded && end.Before(w.deadline) {
 		w.deadline = end
 	}
+	return w, nil
+}
+
+// verdict runs the watch and adds to its verdict what was seen last.
+func (w *watcher) verdict(ctx context.Context) (Verdict, error) {
 	v, err := w.run(ctx)
 	if w.last != nil {
-		v.Job, v.Allocs = w.last.Job, w.last.allocs(t)
+		v.Job, v.Allocs = w.last.Job, w.last.allocs(w.target)
 	}
 	if err == nil {
 		if ctx.Err() == context.DeadlineExceeded {
 			ctx = context.WithoutCancel(ctx) // the reasons of a timeout are worth some more seconds
 		}
-		w.addLogs(ctx, v.Reasons, o.LogLines)
+		w.addLogs(ctx, v.Reasons, w.opts.LogLines)
 	}
 	v.Elapsed = time.Since(w.start)
 	return v, err

@@ -37,7 +37,7 @@ func act(t *testing.T, c *api.Client, target watch.Target, o watch.Options, word
 			t.Error(err)
 		}
 	}
-	v, err := watch.Run(t.Context(), c, target, o)
+	v, err := run(t.Context(), t, c, target, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func verdictPaused(t *testing.T, c *api.Client) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	v, err := watch.Run(ctx, c, second, watch.Options{Notify: func(e watch.Event) {
+	v, err := run(ctx, t, c, second, watch.Options{Notify: func(e watch.Event) {
 		if strings.Contains(e.Text, "paused") {
 			cancel()
 		}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -129,8 +130,21 @@ func (p *project) clientConfig() *api.Config {
 	if p.c.Bool("tls-skip-verify") || s.TLSSkipVerify {
 		conf.TLSConfig.Insecure = true
 	}
+	conf.Address = withScheme(conf.Address)
 	p.t.mask(conf.SecretID)
 	return conf
+}
+
+// withScheme completes an address that is only a host, as in Levant's
+// documentation, or a host with a port.
+func withScheme(address string) string {
+	if address == "" || strings.Contains(address, "://") {
+		return address
+	}
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		address = net.JoinHostPort(strings.Trim(address, "[]"), "4646")
+	}
+	return "http://" + address
 }
 
 // address fills in what a job leaves to the client: its region and namespace.

@@ -90,15 +90,20 @@ func (r *jobReport) judged(v watch.Verdict) {
 		}
 		r.Allocations = append(r.Allocations, report)
 	}
-	for _, why := range v.Reasons {
-		r.Reasons = append(r.Reasons, reasonReport{
+	r.Reasons = reasonReports(v.Reasons)
+	for _, u := range v.Unplaced {
+		r.Unplaced = append(r.Unplaced, unplacedReport{u.Group, u.Count, u.Reasons})
+	}
+}
+
+func reasonReports(reasons []watch.Reason) (list []reasonReport) {
+	for _, why := range reasons {
+		list = append(list, reasonReport{
 			Allocation: why.AllocID, Group: why.Group, Task: why.Task, Count: why.Count,
 			ExitCode: why.ExitCode, Events: why.Events, Log: why.LogTail,
 		})
 	}
-	for _, u := range v.Unplaced {
-		r.Unplaced = append(r.Unplaced, unplacedReport{u.Group, u.Count, u.Reasons})
-	}
+	return list
 }
 
 // outcomes are the reports of the jobs that were attempted, in the order in

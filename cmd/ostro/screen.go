@@ -94,7 +94,7 @@ func (t *terminal) failed(v watch.Verdict) {
 		t.reason(why)
 	}
 	for _, u := range v.Unplaced {
-		t.info("group %q: %d waiting for a node", u.Group, u.Count)
+		t.line(errorLevel, "", fmt.Sprintf("group %q: %d waiting for a node", u.Group, u.Count))
 		t.block(strings.Join(u.Reasons, "\n"))
 	}
 	t.line(errorLevel, "error: ", v.Summary)
@@ -119,7 +119,12 @@ func (t *terminal) reason(why watch.Reason) {
 	if why.Count > 1 {
 		head += fmt.Sprintf(" (and %d more like it)", why.Count-1)
 	}
-	t.info("%s: %s", head, why.Status)
+	head += ": " + why.Status
+	if t.log != nil {
+		t.log.Error(t.subject+head, "reason", reasonReports([]watch.Reason{why})[0])
+		return
+	}
+	t.line(errorLevel, "", head)
 	t.block(strings.Join(why.Events, "\n"))
 	if why.ExitCode != nil {
 		t.block(fmt.Sprintf("task %q ended with exit code %d", why.Task, *why.ExitCode))

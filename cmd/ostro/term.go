@@ -155,7 +155,7 @@ func (t *terminal) line(level slog.Level, mark, text string) {
 // block prints lines that belong to the line before.
 func (t *terminal) block(text string) {
 	if t.log != nil {
-		t.log.Info(text)
+		t.log.Error(text)
 		return
 	}
 	for line := range strings.Lines(text) {
