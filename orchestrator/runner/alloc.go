@@ -36,9 +36,10 @@ type alloc struct {
 	mu        sync.Mutex
 	want      *api.Allocation // as Sync gave it
 	begun     bool
-	revive    bool // somebody wants all tasks to run again, also those that have ended
-	collected bool // its folder is gone
-	killing   bool // this agent wants it to end
+	revive    bool      // somebody wants all tasks to run again, also those that have ended
+	collected bool      // its folder is gone
+	killing   bool      // this agent wants it to end
+	leaving   time.Time // when the agent began to end and this with it; zero while it has not
 	health    savedHealth
 	watch     *healthWatch // nil while there is nothing to judge
 
@@ -281,13 +282,14 @@ func (a *alloc) decide(ctx context.Context) (time.Duration, bool) {
 	group := a.members()
 	for _, name := range mayStart(group, stop || a.killed) {
 		if t := a.tasks[name]; !t.turnGiven {
-			t.turnGiven = true
+			t.turnGiven, t.turnSince = true, time.Now()
 			close(t.turn)
 		}
 	}
 	wait := a.judge(group, time.Now())
 	a.refreshServices()
 	a.mu.Unlock()
+	wait = min(wait, a.hurry(group, time.Now()))
 
 	reason, culprit := mustEnd(group)
 	switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/hashicorp/nomad/api"
 )
@@ -119,6 +120,41 @@ func (a *alloc) stopAll(ctx context.Context) {
 	case <-a.gone:
 	case <-ctx.Done():
 	}
+}
+
+// leave is stopAll for the end of the agent itself, which no task may put off for ever.
+func (a *alloc) leave(ctx context.Context) {
+	a.mu.Lock()
+	a.leaving = time.Now()
+	a.mu.Unlock()
+	a.stopAll(ctx)
+}
+
+// hurry ends the poststop tasks of an agent that is leaving once they have had their kill_timeout. It returns how long
+// the next one may take.
+func (a *alloc) hurry(group []member, now time.Time) time.Duration {
+	wait := never
+	for _, m := range group {
+		t := a.tasks[m.name]
+		_, timeout := t.killConfig()
+		a.mu.Lock()
+		since := t.turnSince
+		if a.leaving.After(since) {
+			since = a.leaving
+		}
+		hurried := !a.leaving.IsZero() && m.poststop() && t.turnGiven && m.state != stateDead && t.kill.Err() == nil
+		a.mu.Unlock()
+		if !hurried {
+			continue
+		}
+		if left := since.Add(timeout).Sub(now); left > 0 {
+			wait = min(wait, left)
+			continue
+		}
+		a.eventIfAlive(t, eventKilling(timeout))
+		t.end()
+	}
+	return wait
 }
 
 // destroy ends all tasks and removes what is on disk.

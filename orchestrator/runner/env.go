@@ -210,69 +210,21 @@ func cleanName(key string) string {
 
 func cleanLabel(key string) string { return strings.ReplaceAll(cleanName(key), ".", "_") }
 
-var reference = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\$\{[^${}]*\}`) })
+var reference = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\$\{[a-zA-Z0-9_.-]+\}`) })
 
-// inEnv is the name in `env["NAME"]`.
-func inEnv(ref string) (string, bool) {
-	name, isEnv := strings.CutPrefix(ref, `env["`)
-	name, isWhole := strings.CutSuffix(name, `"]`)
-	return name, isEnv && isWhole && !strings.Contains(name, `"`)
-}
-
-// replace puts in what each `${...}` stands for: a variable of the environment, `env["NAME"]`, `attr.x`, `meta.x` or
-// `node.x`. What is not known stays as it is (Nomad).
+// replace puts in what each `${...}` stands for: a variable of the environment, `attr.x`, `meta.x` or `node.x`. What is
+// not known, or is more than a name, stays as it is (Nomad).
 func (e taskEnv) replace(s string) string {
 	return reference().ReplaceAllStringFunc(s, func(ref string) string {
-		name := strings.TrimSpace(ref[2 : len(ref)-1])
-		if key, ok := inEnv(name); ok {
-			if value, ok := e.env[key]; ok {
-				return value
-			}
-			return ref
-		}
+		name := ref[2 : len(ref)-1]
 		if value, ok := e.env[name]; ok {
 			return value
 		}
-		for _, key := range []string{name, strings.TrimPrefix(name, "node.")} {
-			if value, ok := e.attrs[key]; ok {
-				return value
-			}
+		if value, ok := e.attrs[name]; ok {
+			return value
 		}
 		return ref
 	})
-}
-
-// replaceAll is replace for every string in a value of a config block.
-func (e taskEnv) replaceAll(value any) any {
-	switch v := value.(type) {
-	case string:
-		return e.replace(v)
-	case []string:
-		all := make([]string, len(v))
-		for i, s := range v {
-			all[i] = e.replace(s)
-		}
-		return all
-	case []any:
-		all := make([]any, len(v))
-		for i, x := range v {
-			all[i] = e.replaceAll(x)
-		}
-		return all
-	case []map[string]any:
-		all := make([]any, len(v))
-		for i, x := range v {
-			all[i] = e.replaceAll(x)
-		}
-		return all
-	case map[string]any:
-		all := make(map[string]any, len(v))
-		for key, x := range v {
-			all[e.replace(key)] = e.replaceAll(x)
-		}
-		return all
-	}
-	return value
 }
 
 // taskPath makes path, interpolated already, absolute. One outside the task's and the shared folder is taken from the

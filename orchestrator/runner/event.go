@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -48,6 +49,16 @@ func eventDownloading() *api.TaskEvent {
 func eventDownloadFailed(err error) *api.TaskEvent {
 	e := newEvent(api.TaskArtifactDownloadFailed, err.Error())
 	e.DownloadError, e.Details["download_error"] = err.Error(), err.Error()
+	return e
+}
+
+// eventNotStarted tells why a task could not be started.
+func eventNotStarted(err error) *api.TaskEvent {
+	if _, invalid := errors.AsType[invalidConfig](err); !invalid {
+		return eventDriverFailure(err)
+	}
+	e := newEvent(api.TaskFailedValidation, err.Error())
+	e.ValidationError, e.Details["validation_error"] = err.Error(), err.Error()
 	return e
 }
 

@@ -235,10 +235,10 @@ func (r *Runner) removeStrays(strays []driver.Found, wanted map[string]bool) {
 	}
 }
 
-// Stop ends every task in the order of its lifecycle. When ctx ends first, what is left goes on and an error tells so.
+// Stop ends every task in the order of its lifecycle; a poststop task has its kill_timeout to end by itself. When ctx ends first, what is left goes on and an error tells so.
 func (r *Runner) Stop(ctx context.Context) error {
 	for _, a := range r.close() {
-		r.chores.Go(func() { a.stopAll(ctx) })
+		r.chores.Go(func() { a.leave(ctx) })
 	}
 	done := make(chan struct{})
 	go func() {

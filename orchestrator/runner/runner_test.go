@@ -314,6 +314,24 @@ func TestLifecycleOfGroup(t *testing.T) {
 	}
 }
 
+func TestPoststopTaskThatNeverEnds(t *testing.T) {
+	n := newNode(t, nodeDir(t))
+	after := shellTask("after", "exec sleep 1000")
+	after.Lifecycle, after.KillTimeout = &api.TaskLifecycle{Hook: "poststop"}, new(10*time.Millisecond)
+	running := shellTask("web", "exec sleep 1000")
+	n.Sync([]*api.Allocation{allocation("ended", shellTask("web", "exit 0"), after), allocation("running", running, after)})
+	n.await("poststop runs", "ended", func(u Update) bool { return u.TaskStates["after"].State == "running" })
+	n.awaitStatus("running", "running")
+	n.stop()
+	for _, id := range []string{"ended", "running"} {
+		u := n.await("poststop has ended", id, func(u Update) bool { return u.TaskStates["after"].State == "dead" })
+		texts := eventTexts(u)
+		if !slices.Contains(texts, "after: Killing: Sent interrupt. Waiting 10ms before force killing") {
+			t.Errorf("%s: %v", id, texts)
+		}
+	}
+}
+
 func TestSiblingsOfAFailedTask(t *testing.T) {
 	n := newNode(t, nodeDir(t))
 	n.Sync([]*api.Allocation{allocation("a1", shellTask("bad", "sleep 0.1; exit 1"), shellTask("good", "exec sleep 1000"))})
@@ -421,8 +439,8 @@ func TestEnvironment(t *testing.T) {
 	t.Setenv("SOMETHING_PRIVATE", "leak")
 	dir := nodeDir(t)
 	n := newNode(t, dir)
-	task := shellTask("web", "env; echo done ${NOMAD_PORT_http} ${attr.kernel.name} '${nope.x}' $NOMAD_PORT_http")
-	task.Env = map[string]string{"GREETING": "on ${node.datacenter} as ${NOMAD_TASK_NAME} ${env[\"NOMAD_GROUP_NAME\"]}", "a-b": "1"}
+	task := shellTask("web", "env; echo done ${NOMAD_PORT_http} ${attr.kernel.name} ${env[\"NOMAD_GROUP_NAME\"]} ${node.attr.kernel.name} '$${nope.x}' $NOMAD_PORT_http")
+	task.Env = map[string]string{"GREETING": "on ${node.datacenter} as ${NOMAD_TASK_NAME} ${NOMAD_GROUP_NAME} ${env[\"HOME\"]}", "a-b": "1"}
 	task.Meta = map[string]string{"commit-id": "1a2b3c4", "where": "${node.datacenter}/${NOMAD_TASK_NAME}"}
 	a := allocation("0123456789", task)
 	a.AllocatedResources = &api.AllocatedResources{Shared: api.AllocatedSharedResources{Ports: []api.PortMapping{
@@ -440,11 +458,26 @@ func TestEnvironment(t *testing.T) {
 		"NOMAD_PORT_admin_ui=8080", "NOMAD_HOST_PORT_admin_ui=21000", "NOMAD_HOST_ADDR_admin_ui=127.0.0.1:21000",
 		"NOMAD_SHORT_ALLOC_ID=01234567", "NOMAD_ALLOC_INDEX=0", "NOMAD_JOB_ID=web", "NOMAD_DC=dc1", "NOMAD_REGION=global",
 		"NOMAD_META_commit_id=1a2b3c4", "NOMAD_META_COMMIT_ID=1a2b3c4", "NOMAD_META_WHERE=dc1/web", "NOMAD_TASK_DIR=" + allocDir + "/web/local",
-		"GREETING=on dc1 as web g", "a_b=1", "done 9595 linux ${nope.x} 9595",
+		`GREETING=on dc1 as web g ${env["HOME"]}`, "a_b=1", "done 9595 linux g linux ${nope.x} 9595",
 	} {
 		if !slices.Contains(strings.Split(out, "\n"), want) {
 			t.Errorf("%s is missing in\n%s", want, out)
 		}
+	}
+}
+
+func TestConfigThatMeansNothing(t *testing.T) {
+	n := newNode(t, nodeDir(t))
+	n.Sync([]*api.Allocation{withRestarts(allocation("a1", shellTask("web", "echo ${nope} ${NOMAD_X}")), 1, 0)})
+	u := n.awaitStatus("a1", "failed")
+	want := []string{
+		"web: Failed Validation: 3 errors occurred:\n\t* failed to parse config: \n" +
+			"\t* Unknown variable: There is no variable named \"nope\". Did you mean \"node\"?\n" +
+			"\t* Unknown variable: There is no variable named \"NOMAD_X\". Did you mean \"NOMAD_DC\"?\n\n",
+		"web: Not Restarting: Error was unrecoverable",
+	}
+	if diff := cmp.Diff(want, eventTexts(u)[2:]); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -38,7 +38,7 @@ func (t *task) start(ctx context.Context) error {
 		err = ctx.Err() // let go of: the next agent finds out whether it has started
 	} else if undo(ctx, d, id) == nil {
 		t.alloc.change(t, func(s *savedTask) { s.Run, s.Driver = "", "" })
-		return t.fail(ctx, eventDriverFailure(err), err)
+		return t.fail(ctx, eventNotStarted(err), err)
 	}
 	if err == nil {
 		t.alloc.change(t, setRunning)
@@ -57,7 +57,10 @@ func (t *task) driverTask(id string) (driver.Task, error) {
 	templates := t.templates
 	t.alloc.mu.Unlock()
 	templates.addTo(env)
-	config, _ := env.replaceAll(spec.Config).(map[string]any)
+	config, err := env.driverConfig(spec.Config)
+	if err != nil {
+		return driver.Task{}, err
+	}
 	run := driver.Task{
 		ID:       id,
 		Dir:      t.dir(),

@@ -27,6 +27,7 @@ type task struct {
 	saved      savedTask
 	turn       chan struct{} // closed by the allocation when the task may start
 	turnGiven  bool
+	turnSince  time.Time
 	measured   sample // what it had used when somebody asked last
 	restarting bool   // somebody wants a restart, whatever the policy says
 	failing    bool   // somebody wants a restart, which counts as a failure
