@@ -165,6 +165,41 @@ func TestMemoryIsLimited(t *testing.T) {
 	}
 }
 
+func TestLimitsOfATask(t *testing.T) {
+	dir := t.TempDir()
+	e := connectExec(t, dir)
+	if e.unlimited != "" {
+		t.Skip("there are no limits here: ", e.unlimited)
+	}
+	task := isolatedTask(t, dir, "a/web/1", "exec sleep 1000")
+	task.Resources = Resources{CPU: 500, MemoryMB: 32, MemoryMaxMB: 64}
+	if err := e.Start(soon(t), task); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"memory.limit_in_bytes": "67108864", "memory.soft_limit_in_bytes": "33554432", "cpu.shares": "500"}
+	if cgroupVersion() == 2 {
+		want = map[string]string{"memory.max": "67108864", "memory.low": "33554432", "cpu.weight": "19"}
+	}
+	group := cgroupOf(taskKey(dir, task.ID))
+	for name, value := range want {
+		got := ""
+		for _, dir := range group.Dirs {
+			if text, err := os.ReadFile(filepath.Join(dir, name)); err == nil {
+				got = strings.TrimSpace(string(text))
+			}
+		}
+		if got != value {
+			t.Errorf("%s is %q, not %s", name, got, value)
+		}
+	}
+	if pids := group.pids(); len(pids) == 0 {
+		t.Error("nothing is in the group")
+	}
+	if err := e.Stop(soon(t), task.ID, "", 0); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestIsolatedTaskOutlivesItsSupervisor(t *testing.T) {
 	dir := t.TempDir()
 	e := connectExec(t, dir)

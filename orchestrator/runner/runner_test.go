@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -437,14 +438,14 @@ func TestRestartAndSignal(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "leak")
 	t.Setenv("SOMETHING_PRIVATE", "leak")
-	dir := nodeDir(t)
+	dir, port := nodeDir(t), freePort(t)
 	n := newNode(t, dir)
 	task := shellTask("web", "env; echo done ${NOMAD_PORT_http} ${attr.kernel.name} ${env[\"NOMAD_GROUP_NAME\"]} ${node.attr.kernel.name} '$${nope.x}' $NOMAD_PORT_http")
 	task.Env = map[string]string{"GREETING": "on ${node.datacenter} as ${NOMAD_TASK_NAME} ${NOMAD_GROUP_NAME} ${env[\"HOME\"]}", "a-b": "1"}
 	task.Meta = map[string]string{"commit-id": "1a2b3c4", "where": "${node.datacenter}/${NOMAD_TASK_NAME}"}
 	a := allocation("0123456789", task)
 	a.AllocatedResources = &api.AllocatedResources{Shared: api.AllocatedSharedResources{Ports: []api.PortMapping{
-		{Label: "http", Value: 9595, HostIP: "127.0.0.1"}, {Label: "admin-ui", Value: 21000, To: 8080, HostIP: "127.0.0.1"},
+		{Label: "http", Value: port, HostIP: "127.0.0.1"}, {Label: "admin-ui", Value: 21000, To: 8080, HostIP: "127.0.0.1"},
 	}}}
 	n.Sync([]*api.Allocation{a})
 	n.await("ended", a.ID, func(u Update) bool { return u.TaskStates["web"].State == "dead" })
@@ -453,12 +454,13 @@ func TestEnvironment(t *testing.T) {
 	if strings.Contains(out, "leak") {
 		t.Error("the agent's secrets are in the task's environment")
 	}
+	number := strconv.Itoa(port)
 	for _, want := range []string{
-		"NOMAD_PORT_http=9595", "NOMAD_ADDR_http=127.0.0.1:9595", "NOMAD_IP_http=127.0.0.1", "NOMAD_HOST_PORT_http=9595",
+		"NOMAD_PORT_http=" + number, "NOMAD_ADDR_http=127.0.0.1:" + number, "NOMAD_IP_http=127.0.0.1", "NOMAD_HOST_PORT_http=" + number,
 		"NOMAD_PORT_admin_ui=8080", "NOMAD_HOST_PORT_admin_ui=21000", "NOMAD_HOST_ADDR_admin_ui=127.0.0.1:21000",
 		"NOMAD_SHORT_ALLOC_ID=01234567", "NOMAD_ALLOC_INDEX=0", "NOMAD_JOB_ID=web", "NOMAD_DC=dc1", "NOMAD_REGION=global",
 		"NOMAD_META_commit_id=1a2b3c4", "NOMAD_META_COMMIT_ID=1a2b3c4", "NOMAD_META_WHERE=dc1/web", "NOMAD_TASK_DIR=" + allocDir + "/web/local",
-		`GREETING=on dc1 as web g ${env["HOME"]}`, "a_b=1", "done 9595 linux g linux ${nope.x} 9595",
+		`GREETING=on dc1 as web g ${env["HOME"]}`, "a_b=1", "done " + number + " linux g linux ${nope.x} " + number,
 	} {
 		if !slices.Contains(strings.Split(out, "\n"), want) {
 			t.Errorf("%s is missing in\n%s", want, out)
