@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -39,6 +40,9 @@ func (r *RawExec) Exec(ctx context.Context, t Task, args []string) (Output, erro
 
 // Talk implements [Talker].
 func (r *RawExec) Talk(ctx context.Context, t Task, s Session) (int, error) {
+	if s.TTY && lookupEnv(t.Env, "TERM") == "" {
+		t.Env = append(slices.Clone(t.Env), "TERM=xterm") // as Docker does, or no program finds its way on it
+	}
 	cmd, start, err := r.beside(ctx, t, s.Args)
 	if err != nil {
 		return 0, err

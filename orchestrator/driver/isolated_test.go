@@ -277,8 +277,8 @@ func TestProgramInIsolatedTask(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	var out bytes.Buffer
-	code, err := e.Talk(soon(t), task, Session{Args: []string{"sh", "-c", "test -t 0 && id -u; exit 4"}, Stdin: strings.NewReader(""), Stdout: &out, TTY: true})
-	if err != nil || code != 4 || out.String() != "65534\r\n" {
+	code, err := e.Talk(soon(t), task, Session{Args: []string{"sh", "-c", "test -t 0 && id -u; echo $TERM; exit 4"}, Stdin: strings.NewReader(""), Stdout: &out, TTY: true})
+	if err != nil || code != 4 || out.String() != "65534\r\nxterm\r\n" {
 		t.Errorf("on a terminal: %d, %q, %v", code, out.String(), err)
 	}
 	if _, err := os.Stat(dir); err != nil { // this process itself is where it was

@@ -25,16 +25,26 @@ func makeAllocDir(dir string) error {
 // makeTaskDir makes a task's own folders (Nomad: local, tmp, private, secrets). secrets is a plain folder here, not a
 // tmpfs: only its mode and the file API keep others out.
 func makeTaskDir(dir string, owner func(path string) error) error {
+	if err := makeTaskDirs(dir, 0o777, 0o700); err != nil {
+		return err
+	}
+	return owner(filepath.Join(dir, "secrets"))
+}
+
+// makeContainerDir makes the folders of a task in a container, whose users this machine does not know: it is the way to
+// them that is closed on the machine, and not the secrets themselves.
+func makeContainerDir(dir string) error { return makeTaskDirs(dir, 0o700, 0o777) }
+
+func makeTaskDirs(dir string, outer, secrets os.FileMode) error {
 	for _, d := range []struct {
 		name string
 		mode os.FileMode
-	}{{"", 0o777}, {"local", 0o777}, {"tmp", 0o777 | os.ModeSticky}, {"private", 0o700}, {"secrets", 0o700}} {
-		path := filepath.Join(dir, d.name)
-		if err := makeDir(path, d.mode); err != nil {
+	}{{"", outer}, {"local", 0o777}, {"tmp", 0o777 | os.ModeSticky}, {"private", 0o700}, {"secrets", secrets}} {
+		if err := makeDir(filepath.Join(dir, d.name), d.mode); err != nil {
 			return err
 		}
 	}
-	return owner(filepath.Join(dir, "secrets"))
+	return nil
 }
 
 // makeDir makes a folder with exactly this mode, whatever the umask. One that is there stays as it is.

@@ -137,3 +137,25 @@ func TestExecTask(t *testing.T) {
 		t.Errorf("usage %+v, %v", usage, err)
 	}
 }
+
+// The users of a container are those of its image: this machine need not know them. They read what is prepared for them,
+// and nobody else on the machine does.
+func TestContainerOfAnUnknownUser(t *testing.T) {
+	needDriver(t, "docker")
+	dir := nodeDir(t)
+	n := newNode(t, dir)
+	task := dockerTicker(t)
+	task.User = "54321"
+	task.Templates = []*api.Template{{EmbeddedTmpl: new("a word\n"), DestPath: new("secrets/word"), ChangeMode: new("noop")}}
+	id := fmt.Sprintf("user-%d", os.Getpid())
+	n.Sync([]*api.Allocation{allocation(id, task)})
+	n.awaitStatus(id, "running")
+	log := filepath.Join(dir, "alloc", id, "alloc/logs/web.stdout.0")
+	eventually(t, "logging", func() bool { return countLines(t, log) > 0 })
+	if first, _, _ := strings.Cut(readFile(t, log), "\n"); first != "54321 reads a word" {
+		t.Errorf("%q", first)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "alloc", id, "web")); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("%v, %v", info, err)
+	}
+}

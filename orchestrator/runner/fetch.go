@@ -109,6 +109,9 @@ func (d *download) run(ctx context.Context, root *os.Root, tmp, taskDir string) 
 	if err != nil {
 		return err
 	}
+	if _, err := os.Lstat(tmp); errors.Is(err, fs.ErrNotExist) {
+		return nil // a page where a folder was asked for is none (Nomad)
+	}
 	return moveTree(root, tmp, d.dest)
 }
 

@@ -85,6 +85,13 @@ func (a *alloc) registrations(group *api.TaskGroup, task *api.Task, services []*
 	if t := a.tasks[task.Name]; t != nil && (t.kill.Err() != nil || t.restarting || t.failing) {
 		return nil
 	}
+	all := a.described(group, task, services)
+	return slices.DeleteFunc(all, func(r *registration) bool { return !a.ready(r, r.ServiceName) })
+}
+
+// described are the services of a task, or with an empty one of the group, whether others may use them or not. The caller
+// holds mu.
+func (a *alloc) described(group *api.TaskGroup, task *api.Task, services []*api.Service) []*registration {
 	env := newTaskEnv(a.want, group, task, a.runner.conf.Node, foldersOf(task, a.dir))
 	var all []*registration
 	for _, spec := range services {
@@ -108,8 +115,28 @@ func (a *alloc) registrations(group *api.TaskGroup, task *api.Task, services []*
 				r.meta = s.CanaryMeta
 			}
 		}
-		if a.ready(r, s.Name) {
-			all = append(all, r)
+		all = append(all, r)
+	}
+	return all
+}
+
+// andOwn adds to what the catalogue has of a service all that this allocation registers sooner or later: to its own
+// templates its services come and go with no restart. (Nomad registers those of a group before its tasks start.)
+func (a *alloc) andOwn(all []*api.ServiceRegistration, namespace, name string) []*api.ServiceRegistration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	group := a.group()
+	if group == nil {
+		return all
+	}
+	own := a.described(group, &api.Task{}, group.Services)
+	for _, t := range group.Tasks {
+		own = append(own, a.described(group, t, t.Services)...)
+	}
+	all = slices.DeleteFunc(slices.Clone(all), func(r *api.ServiceRegistration) bool { return r.AllocID == a.id })
+	for _, r := range own {
+		if here := r.provider == providerNomad || a.runner.consul == nil; here && r.Namespace == namespace && (name == "" || r.ServiceName == name) {
+			all = append(all, &r.ServiceRegistration)
 		}
 	}
 	return all

@@ -130,7 +130,12 @@ func (t *task) prepare(ctx context.Context) error {
 		err := fmt.Errorf("this node does not do %s", what)
 		return t.fail(ctx, eventSetupFailure(err), err)
 	}
-	err := makeTaskDir(dir, ownerOf(userOf(spec, env)))
+	var err error
+	if driver.OnHost(spec.Driver) {
+		err = makeTaskDir(dir, ownerOf(userOf(spec, env)))
+	} else {
+		err = makeContainerDir(dir)
+	}
 	if _, unknown := errors.AsType[errUnknownUser](err); unknown {
 		return t.fail(ctx, eventDriverFailure(err), err)
 	} else if err != nil {

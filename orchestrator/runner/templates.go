@@ -182,9 +182,13 @@ func (m *templates) render(blocks []*templateBlock) (rendering, error) {
 	alloc, _, _ := m.task.alloc.spec(m.task.name)
 	env := maps.Clone(m.env.attrs)
 	maps.Copy(env, m.env.env)
+	nomad, services := r.view.Nomad, r.view.Nomad.Services
+	nomad.Services = func(namespace, name string) []*api.ServiceRegistration {
+		return m.task.alloc.andOwn(services(namespace, name), namespace, name)
+	}
 	world := template.World{
 		Env: env, Namespace: derefOr(alloc.Job.Namespace, alloc.Namespace), Region: deref(alloc.Job.Region),
-		Now: time.Now(), Read: m.read, Nomad: r.view.Nomad, Consul: m.task.alloc.runner.templateConsul(),
+		Now: time.Now(), Read: m.read, Nomad: nomad, Consul: m.task.alloc.runner.templateConsul(),
 	}
 	for _, b := range blocks {
 		result, err := b.text.Execute(world)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -142,6 +143,21 @@ func TestTemplateChangeModes(t *testing.T) {
 	defer n.mu.Unlock()
 	if s := n.latest["noop"].TaskStates["web"]; s.Restarts > 0 || len(s.Events) != 3 {
 		t.Errorf("noop: %+v", s)
+	}
+}
+
+// To the templates of an allocation its own services are there from the beginning to the end, lest their coming restarts
+// the task that they come with.
+func TestTemplateOfItsOwnService(t *testing.T) {
+	n := newViewNode(t, openState(t))
+	task := serveTask("web", "http")
+	withTemplate(task, `{{ range nomadServices }}{{ .Name }}{{ end }}{{ range nomadService "web-svc" }} {{ .Port }}{{ end }}`, "restart", nil)
+	port := freePort(t)
+	n.Sync([]*api.Allocation{withService(allocation("a1", task), port, quickCheck("/"))})
+	n.await("listed", "a1", func(u Update) bool { return len(u.Services) == 1 })
+	dir, _ := n.AllocDir("a1")
+	if text, want := readFile(t, filepath.Join(dir, "web/local/out")), "web-svc "+strconv.Itoa(port); text != want {
+		t.Errorf("%q; want %q", text, want)
 	}
 }
 

@@ -16,6 +16,9 @@ func main() {
 		panic(err)
 	}
 	fmt.Fprintln(starts, "start")
+	if word, err := os.ReadFile(filepath.Join(os.Getenv("NOMAD_SECRETS_DIR"), "word")); err == nil {
+		fmt.Printf("%d reads %s", os.Getuid(), word)
+	}
 	for i := 1; ; i++ {
 		fmt.Println(i)
 		time.Sleep(20 * time.Millisecond)
