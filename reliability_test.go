@@ -11,12 +11,21 @@ import (
 // TestReliability holds docs/reliability.md against the code: it has a line for
 // each fault, and the tests that it names exist.
 func TestReliability(t *testing.T) {
-	page, err := os.ReadFile("docs/reliability.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	page := promises(t, "docs/reliability.md")
 	if faults := regexp.MustCompile(`(?m)^\| \d+ \|`).FindAll(page, -1); len(faults) < 40 {
 		t.Errorf("%d faults, want 40 at least", len(faults))
+	}
+}
+
+// TestSecurity holds SECURITY.md against the code.
+func TestSecurity(t *testing.T) { promises(t, "SECURITY.md") }
+
+// promises is a page whose tests exist.
+func promises(t *testing.T, path string) []byte {
+	t.Helper()
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
 	}
 	named := regexp.MustCompile("`([a-z/]+)\\.((?:Test|Fuzz)\\w+)`").FindAllStringSubmatch(string(page), -1)
 	for _, n := range named {
@@ -33,6 +42,7 @@ func TestReliability(t *testing.T) {
 	if len(named) == 0 || len(scripts) == 0 {
 		t.Error("no test is named")
 	}
+	return page
 }
 
 func hasFunction(t *testing.T, dir, name string) bool {

@@ -239,3 +239,19 @@ func TestMistakes(t *testing.T) {
 		}
 	}
 }
+
+// FuzzLoad holds that no agent configuration makes the reader panic, and that each
+// mistake is told with its place.
+func FuzzLoad(f *testing.F) {
+	f.Add(native)
+	f.Add(asJSON)
+	for _, text := range []string{"", "server {", `client { meta { "a.b" = 1 } }`, `{"server": [{"enabled": "x"}]}`, "telemetry = [1, {a = 2}]", `"a" { "b" "c" {} }`, "ports { http = 1e99 }"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		path := save(t, "agent.hcl", text)
+		if _, err := agentconfig.Load(path); err != nil && !strings.Contains(err.Error(), path) {
+			t.Errorf("the mistake has no place: %v", err)
+		}
+	})
+}

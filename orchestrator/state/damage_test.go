@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -296,4 +297,26 @@ func strip(t *testing.T, path string) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// FuzzJournal holds that whatever stands in a journal, what is read of it ends at
+// the first line that is not whole.
+func FuzzJournal(f *testing.F) {
+	dir, _ := filled(f)
+	text, err := os.ReadFile(filepath.Join(dir, journalFile))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text[:2000])
+	f.Add([]byte("0 {}\nffffffff \n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		read := 0
+		size, err := readEntries(bytes.NewReader(text), func(*entry) error {
+			read++
+			return nil
+		})
+		if err != nil || size > int64(len(text)) || read > bytes.Count(text[:size], []byte("\n")) {
+			t.Errorf("%d entries in %d of %d bytes, %v", read, size, len(text), err)
+		}
+	})
 }
