@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -86,6 +87,61 @@ func testPushSkipsRefusesForces(t *testing.T, srv server) {
 		if got := unzipped(t, srv.get(t, "k.zip"))["app"]; got != s.holds {
 			t.Errorf("%s: the key holds %q, want %q", s.name, got, s.holds)
 		}
+	}
+}
+
+// What is sent is counted: a second push of the same content is one question.
+func TestSecondPushSendsNothing(t *testing.T) {
+	var mu sync.Mutex
+	var asked []string
+	srv := ownStore(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			asked = append(asked, step(r))
+			mu.Unlock()
+			next.ServeHTTP(w, r)
+		})
+	})
+	b, tree := srv.open(t), large(t)
+	if _, err := b.Push(t.Context(), tree, "k.zip", artifact.PushOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	asked = nil
+	if _, err := b.Push(t.Context(), tree, "k.zip", artifact.PushOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(asked, []string{"head"}) {
+		t.Errorf("a second push asks for %v", asked)
+	}
+}
+
+// Parts are under way at once, and nothing is written to a disk before: the first
+// part arrives after the second, and there is no folder for temporary files.
+func TestPartsGoAtOnce(t *testing.T) {
+	second := make(chan struct{})
+	srv := ownStore(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch step(r) {
+			case "part 1":
+				select {
+				case <-second:
+				case <-r.Context().Done():
+				}
+			case "part 2":
+				defer sync.OnceFunc(func() { close(second) })()
+			}
+			next.ServeHTTP(w, r)
+		})
+	})
+	b, tree := srv.open(t), large(t)
+	for _, name := range []string{"TMPDIR", "TMP", "TEMP"} {
+		t.Setenv(name, filepath.Join(t.TempDir(), "none"))
+	}
+	if _, err := b.Push(t.Context(), tree, "k.zip", artifact.PushOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := srv.get(t, "k.zip"); string(got) != string(zipped(t, tree)) {
+		t.Error("it arrived broken")
 	}
 }
 
