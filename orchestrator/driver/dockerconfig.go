@@ -57,6 +57,7 @@ func (c dockerConfig) options(t Task, image string) (client.ContainerCreateOptio
 	}
 	c.host.Binds = append(c.binds(t), c.host.Binds...)
 	c.host.Mounts = mountsBelow(t.Dir, c.host.Mounts)
+	c.dropRawNetwork()
 	c.limit(t.Resources)
 	// What Docker keeps of the logs only has to bridge the agent's absence.
 	c.host.LogConfig = container.LogConfig{Type: "json-file", Config: map[string]string{"max-file": "2", "max-size": "10m"}}
@@ -72,17 +73,29 @@ func (c dockerConfig) options(t Task, image string) (client.ContainerCreateOptio
 	return options, nil
 }
 
+// dropRawNetwork takes from containers what Docker would leave them and Nomad does not, unless their job asks for it.
+func (c *dockerConfig) dropRawNetwork() {
+	asked := slices.ContainsFunc(c.host.CapAdd, func(name string) bool {
+		name = strings.TrimPrefix(strings.ToUpper(name), "CAP_")
+		return name == "NET_RAW" || name == "ALL"
+	})
+	if !asked && !c.host.Privileged {
+		c.host.CapDrop = append(c.host.CapDrop, "NET_RAW")
+	}
+}
+
 // binds are the task's folders, at the places that its environment names, and the volumes of its config. (Nomad:
-// relative paths begin in the task's folder.)
+// relative paths begin in the task's folder; only with a volume_driver they are names.)
 func (c dockerConfig) binds(t Task) []string {
 	all := []string{
 		t.AllocDir + ":" + RootAlloc,
 		filepath.Join(t.Dir, "local") + ":" + RootLocal,
 		filepath.Join(t.Dir, "secrets") + ":" + RootSecrets,
+		filepath.Join(t.AllocDir, "logs") + ":" + RootAlloc + "/logs:ro",
 	}
 	for _, volume := range c.volumes {
 		host, rest, _ := strings.Cut(volume, ":")
-		if strings.Contains(host, "/") && !filepath.IsAbs(host) || host == "." || host == ".." || host == "local" || host == "secrets" {
+		if c.host.VolumeDriver == "" && !filepath.IsAbs(host) {
 			host = filepath.Join(t.Dir, host)
 		}
 		all = append(all, host+":"+rest)

@@ -73,8 +73,8 @@ func TestDockerVolumes(t *testing.T) {
 		},
 	}, nil)
 	binds := []string{
-		"/allocs/a/alloc:/alloc", "/allocs/a/web/local:/local", "/allocs/a/web/secrets:/secrets",
-		"/allocs/a/web/local/conf:/conf:ro", "/srv/data:/data", "named:/named",
+		"/allocs/a/alloc:/alloc", "/allocs/a/web/local:/local", "/allocs/a/web/secrets:/secrets", "/allocs/a/alloc/logs:/alloc/logs:ro",
+		"/allocs/a/web/local/conf:/conf:ro", "/srv/data:/data", "/allocs/a/web/named:/named",
 	}
 	if diff := cmp.Diff(binds, host.Binds); diff != "" {
 		t.Error(diff)
@@ -88,6 +88,31 @@ func TestDockerVolumes(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, host.Mounts); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestDockerNamedVolume(t *testing.T) {
+	_, _, host := dockerOf(t, map[string]any{"volumes": []any{"named:/named"}, "volume_driver": "local"}, nil)
+	if last := host.Binds[len(host.Binds)-1]; last != "named:/named" || host.VolumeDriver != "local" {
+		t.Errorf("%s of the driver %q", last, host.VolumeDriver)
+	}
+}
+
+func TestDockerCapabilities(t *testing.T) {
+	for _, tc := range []struct {
+		config map[string]any
+		drop   []string
+	}{
+		{map[string]any{}, []string{"NET_RAW"}},
+		{map[string]any{"cap_drop": []any{"mknod"}}, []string{"mknod", "NET_RAW"}},
+		{map[string]any{"cap_add": []any{"cap_net_raw"}}, nil},
+		{map[string]any{"cap_add": []any{"ALL"}}, nil},
+		{map[string]any{"privileged": true}, nil},
+	} {
+		_, _, host := dockerOf(t, tc.config, nil)
+		if diff := cmp.Diff(tc.drop, host.CapDrop, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%v: %s", tc.config, diff)
+		}
 	}
 }
 
