@@ -58,9 +58,11 @@ type Config struct {
 	// Version is what the API reports as the version of the agent.
 	Version string
 	// Consul is the HTTP address of a Consul agent, by default CONSUL_HTTP_ADDR,
-	// else 127.0.0.1:8500; ConsulToken is CONSUL_HTTP_TOKEN by default. Where
+	// else 127.0.0.1:8500; ConsulToken is CONSUL_HTTP_TOKEN by default. As long as
 	// none answers, its services live in the own catalogue.
 	Consul, ConsulToken string
+	// ConsulTLS, when set, is how Consul is spoken to.
+	ConsulTLS *tls.Config
 	// ACL demands of every request a token that may do what it asks for.
 	ACL bool
 	// Telemetry says who is told what is measured.
@@ -165,6 +167,7 @@ func (o *Orchestrator) start(ctx, running context.Context) error {
 		return err
 	}
 	o.loop.begin(running)
+	o.background.Go(func() { o.awaitConsul(running) })
 	o.background.Go(func() { freeLocks(running, o.store, o.conf.Log) })
 	o.background.Go(func() {
 		o.measure.Run(running, func() []telemetry.Gauge { return o.gauges(running) })

@@ -31,11 +31,37 @@ func (o *Orchestrator) view() runner.View {
 // jobs with services constrain on one. (Nomad: >= 1.8.0.)
 const consulStandIn = "1.8.0"
 
+// consulLook is how often a Consul that was not there is looked for: it may be a
+// job of this very agent.
+const consulLook = 5 * time.Second
+
+// awaitConsul looks for a Consul until there is one, and then has the services
+// registered there.
+func (o *Orchestrator) awaitConsul(ctx context.Context) {
+	if o.consul != nil {
+		return
+	}
+	if o.conf.Consul != "" {
+		o.conf.Log.Warn("no Consul answers: its services live in the own catalogue until one does", "address", o.conf.Consul)
+	}
+	for o.consul == nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(consulLook):
+		}
+		o.findConsul(ctx, &api.Node{Attributes: map[string]string{}})
+	}
+	for _, r := range o.runners {
+		r.UseConsul(o.consul)
+	}
+}
+
 // findConsul looks once whether there is a Consul.
 func (o *Orchestrator) findConsul(ctx context.Context, node *api.Node) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	client := consul.New(o.conf.Consul, o.conf.ConsulToken)
+	client := consul.New(consul.Config{Address: o.conf.Consul, Token: o.conf.ConsulToken, TLS: o.conf.ConsulTLS})
 	version, err := client.Version(ctx)
 	if err != nil {
 		node.Attributes["consul.version"] = consulStandIn

@@ -89,9 +89,39 @@ func configure(conf *orchestrator.Config, given *agentconfig.Config, dev bool) e
 			conf.Advertise = net.JoinHostPort(given.AdvertiseHTTP, port)
 		}
 	}
+	conf.Consul, conf.ConsulToken = given.Consul.Address, given.Consul.Token
 	var err error
+	if conf.ConsulTLS, err = consulTLS(given.Consul); err != nil {
+		return err
+	}
 	conf.TLS, err = serverTLS(given.TLS)
 	return err
+}
+
+// consulTLS is how Consul is spoken to, nil for plain HTTP.
+func consulTLS(given agentconfig.Consul) (*tls.Config, error) {
+	if !given.SSL {
+		return nil, nil
+	}
+	conf := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: !given.VerifySSL}
+	if given.CAFile != "" {
+		text, err := os.ReadFile(given.CAFile)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("read Consul's authority: %w", err)}
+		}
+		conf.RootCAs = x509.NewCertPool()
+		if !conf.RootCAs.AppendCertsFromPEM(text) {
+			return nil, usageError{fmt.Errorf("%s holds no certificate", given.CAFile)}
+		}
+	}
+	if given.CertFile != "" {
+		certificate, err := tls.LoadX509KeyPair(given.CertFile, given.KeyFile)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("read the certificate for Consul: %w", err)}
+		}
+		conf.Certificates = []tls.Certificate{certificate}
+	}
+	return conf, nil
 }
 
 func nodeOf(given *agentconfig.Config) orchestrator.Node {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,16 +27,27 @@ type Client struct {
 	http        *http.Client
 }
 
-// New makes a client for addr, "HOST:PORT" or a URL. "" is the address in CONSUL_HTTP_ADDR, else the default one. An
-// empty token is CONSUL_HTTP_TOKEN.
-func New(addr, token string) *Client {
-	addr = cmp.Or(addr, os.Getenv("CONSUL_HTTP_ADDR"), DefaultAddress)
-	if !strings.Contains(addr, "://") {
-		addr = "http://" + addr
+// Config says how to reach a Consul agent.
+type Config struct {
+	Address string      // "HOST:PORT" or a URL; by default CONSUL_HTTP_ADDR, else DefaultAddress
+	Token   string      // by default CONSUL_HTTP_TOKEN
+	TLS     *tls.Config // when set, an address without a scheme is one of https
+}
+
+// New makes a client.
+func New(c Config) *Client {
+	addr, scheme := cmp.Or(c.Address, os.Getenv("CONSUL_HTTP_ADDR"), DefaultAddress), "http://"
+	if c.TLS != nil {
+		scheme = "https://"
 	}
+	if !strings.Contains(addr, "://") {
+		addr = scheme + addr
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = c.TLS
 	return &Client{
-		base: strings.TrimRight(addr, "/"), token: cmp.Or(token, os.Getenv("CONSUL_HTTP_TOKEN")),
-		http: &http.Client{Timeout: 10 * time.Second},
+		base: strings.TrimRight(addr, "/"), token: cmp.Or(c.Token, os.Getenv("CONSUL_HTTP_TOKEN")),
+		http: &http.Client{Timeout: 10 * time.Second, Transport: transport},
 	}
 }
 

@@ -38,32 +38,48 @@ type consulSync struct {
 
 // consulChanged has Consul told of changed services.
 func (r *Runner) consulChanged() {
-	if r.consul == nil {
+	if c := r.consul.Load(); c != nil {
+		select {
+		case c.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// UseConsul has the services with provider "consul" registered with client from now on, and no longer in the own
+// catalogue.
+func (r *Runner) UseConsul(client *consul.Client) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
 		return
 	}
-	select {
-	case r.consul.wake <- struct{}{}:
-	default:
+	r.consul.Store(&consulSync{client: client, wake: make(chan struct{}, 1)})
+	r.loops.Go(r.keepConsul)
+	for id, a := range r.allocs {
+		a.poke()
+		r.markDirty(id)
 	}
 }
 
 // keepConsul keeps Consul up to date until the Runner lets go.
 func (r *Runner) keepConsul() {
+	c := r.consul.Load()
 	for {
 		retry := time.After(consulInterval)
 		if err := r.syncConsul(); err != nil {
 			retry = time.After(time.Second)
-			if text := err.Error(); text != r.consul.last && r.ctx.Err() == nil {
+			if text := err.Error(); text != c.last && r.ctx.Err() == nil {
 				r.log.Error("services are not registered in Consul", "error", err)
-				r.consul.last = text
+				c.last = text
 			}
 		} else {
-			r.consul.last = ""
+			c.last = ""
 		}
 		select {
 		case <-r.ctx.Done():
 			return
-		case <-r.consul.wake:
+		case <-c.wake:
 		case <-retry:
 		}
 	}
@@ -93,13 +109,14 @@ func (r *Runner) syncConsul() error {
 	}
 	ctx, cancel := context.WithTimeout(r.ctx, consulTime)
 	defer cancel()
-	have, err := r.consul.client.Services(ctx)
+	client := r.consul.Load().client
+	have, err := client.Services(ctx)
 	if err != nil {
 		return err
 	}
 	for id, s := range wanted {
 		if meta, ok := have[id]; !ok || meta[metaHash] != s.Meta[metaHash] {
-			if err := r.consul.client.Register(ctx, s); err != nil {
+			if err := client.Register(ctx, s); err != nil {
 				return err
 			}
 		}
@@ -110,7 +127,7 @@ func (r *Runner) syncConsul() error {
 		if want || !ours || slices.ContainsFunc(undecided, func(alloc string) bool { return strings.Contains(id, alloc) }) {
 			continue
 		}
-		if err := r.consul.client.Deregister(ctx, id); err != nil {
+		if err := client.Deregister(ctx, id); err != nil {
 			return err
 		}
 	}
@@ -167,23 +184,25 @@ func consulCheck(c check) consul.Check {
 
 // tellConsul passes on the result of a script.
 func (r *Runner) tellConsul(c check, status, output string) {
-	if r.consul == nil || c.spec.Type != "script" || c.provider != providerConsul {
+	to := r.consul.Load()
+	if to == nil || c.spec.Type != "script" || c.provider != providerConsul {
 		return
 	}
 	word := map[string]string{checkSuccess: consul.Passing, checkWarning: consul.Warning}[status]
 	ctx, cancel := context.WithTimeout(r.ctx, consulTime)
 	defer cancel()
-	if err := r.consul.client.UpdateTTL(ctx, consulCheckID(c), cmp.Or(word, consul.Critical), output); err != nil {
+	if err := to.client.UpdateTTL(ctx, consulCheckID(c), cmp.Or(word, consul.Critical), output); err != nil {
 		r.log.Info("Consul does not take the result of a check", "check", c.spec.Name, "error", err)
 	}
 }
 
 // templateConsul is Consul as templates see it; nil when there is none.
 func (r *Runner) templateConsul() *template.Consul {
-	if r.consul == nil {
+	c := r.consul.Load()
+	if c == nil {
 		return nil
 	}
-	ctx, client := r.ctx, r.consul.client
+	ctx, client := r.ctx, c.client
 	return &template.Consul{
 		Key: func(path string) (string, bool, error) { return client.Get(ctx, path) },
 		Keys: func(prefix string) ([]*template.KeyPair, error) {

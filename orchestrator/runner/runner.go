@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/nomad/api"
@@ -66,7 +67,7 @@ type Runner struct {
 	conf Config
 	log  *slog.Logger
 
-	consul *consulSync // nil without Consul
+	consul atomic.Pointer[consulSync] // nil without Consul
 
 	ctx    context.Context // ends when the Runner lets go of its tasks
 	cancel context.CancelFunc
@@ -123,8 +124,7 @@ func New(ctx context.Context, c Config) (*Runner, error) {
 	r.loops.Go(r.report)
 	r.loops.Go(r.collectLoop)
 	if c.Consul != nil {
-		r.consul = &consulSync{client: c.Consul, wake: make(chan struct{}, 1)}
-		r.loops.Go(r.keepConsul)
+		r.UseConsul(c.Consul)
 	}
 	return r, nil
 }
@@ -325,7 +325,7 @@ func (r *Runner) flush(ctx context.Context, allocID string) {
 	r.waiting = append(r.waiting, sent)
 	r.dirtyMu.Unlock()
 	r.markDirty(allocID)
-	if r.consul != nil {
+	if r.consul.Load() != nil {
 		if err := r.syncConsul(); err != nil {
 			r.consulChanged() // it is tried again
 		}

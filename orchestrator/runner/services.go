@@ -135,7 +135,7 @@ func (a *alloc) andOwn(all []*api.ServiceRegistration, namespace, name string) [
 	}
 	all = slices.DeleteFunc(slices.Clone(all), func(r *api.ServiceRegistration) bool { return r.AllocID == a.id })
 	for _, r := range own {
-		if here := r.provider == providerNomad || a.runner.consul == nil; here && r.Namespace == namespace && (name == "" || r.ServiceName == name) {
+		if here := r.provider == providerNomad || a.runner.consul.Load() == nil; here && r.Namespace == namespace && (name == "" || r.ServiceName == name) {
 			all = append(all, &r.ServiceRegistration)
 		}
 	}
@@ -153,7 +153,7 @@ func (a *alloc) ready(r *registration, service string) bool {
 		r.checks = append(r.checks, s.check)
 		ready = ready && (s.passed || !s.required())
 	}
-	return ready || r.provider == providerConsul && a.runner.consul != nil
+	return ready || r.provider == providerConsul && a.runner.consul.Load() != nil
 }
 
 // catalogue is what the own catalogue gets of the services: those of Consul too, where there is none. nil stands for not
@@ -164,7 +164,7 @@ func (a *alloc) catalogue() []*api.ServiceRegistration {
 	}
 	all := []*api.ServiceRegistration{}
 	for _, r := range a.services {
-		if r.provider == providerNomad || a.runner.consul == nil {
+		if r.provider == providerNomad || a.runner.consul.Load() == nil {
 			c := r.ServiceRegistration
 			c.Tags = slices.Clone(r.Tags)
 			all = append(all, &c)

@@ -279,7 +279,7 @@ func newStandIn(t *testing.T) (*standIn, func(*Config)) {
 	}, ttl: map[string]string{}}
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
-	return s, func(c *Config) { c.Consul = consul.New(server.URL, "") }
+	return s, func(c *Config) { c.Consul = consul.New(consul.Config{Address: server.URL}) }
 }
 
 func TestServicesInConsul(t *testing.T) {
