@@ -27,6 +27,7 @@ const (
 	EventContact   EventKind = "contact"   // the server was lost or is back
 	EventAction    EventKind = "action"    // the watch promoted or reverted
 	EventWaiting   EventKind = "waiting"   // somebody, or capacity, is waited for
+	EventCanary    EventKind = "canary"    // every canary is healthy, a promotion is waited for
 	EventHeartbeat EventKind = "heartbeat" // nothing changed for a while
 )
 
@@ -89,7 +90,7 @@ func (s *Snapshot) targetState(f *facts, t Target) {
 			f.add(EventProgress, d.ID+name, "%s", groupState(name, d.JobVersion, d.TaskGroups[name]))
 		}
 		if d.Status == api.DeploymentStatusRunning && s.canariesReady(d) {
-			f.add(EventWaiting, d.ID+" canary", "every canary is healthy, deployment %s can be promoted", short(d.ID))
+			f.add(EventCanary, d.ID+" canary", "every canary is healthy, deployment %s can be promoted", short(d.ID))
 		}
 	}
 	for _, a := range slices.SortedFunc(slices.Values(s.allocs(t)), byName) {

@@ -64,13 +64,17 @@ func (s *Snapshot) deploymentView(t Target) DeploymentView {
 	v := DeploymentView{Version: t.JobVersion, Status: deref(s.Job.Status)}
 	if d := s.deployment(t); d != nil {
 		v.ID, v.Status = d.ID, d.Status
+		waits := d.Status == api.DeploymentStatusRunning && s.canariesReady(d)
+		if waits {
+			v.Status += ", waits for promotion"
+		}
 		for _, name := range slices.Sorted(maps.Keys(d.TaskGroups)) {
 			g := d.TaskGroups[name]
 			view := GroupView{Name: name, Desired: g.DesiredTotal, Placed: g.PlacedAllocs, Healthy: g.HealthyAllocs, Unhealthy: g.UnhealthyAllocs}
 			if !g.Promoted {
 				view.Canaries = g.DesiredCanaries
 			}
-			if by := g.RequireProgressBy; d.Status == api.DeploymentStatusRunning && g.HealthyAllocs < g.DesiredTotal && !by.IsZero() && (v.Due.IsZero() || by.Before(v.Due)) {
+			if by := g.RequireProgressBy; d.Status == api.DeploymentStatusRunning && !waits && g.HealthyAllocs < g.DesiredTotal && !by.IsZero() && (v.Due.IsZero() || by.Before(v.Due)) {
 				v.Due = by
 			}
 			v.Groups = append(v.Groups, view)

@@ -76,7 +76,13 @@ func (r *rollout) followReceipt(ctx context.Context, receipt *deploy.Receipt, st
 func (r *rollout) follow(ctx context.Context, of watch.Target) error {
 	begun := time.Now()
 	o := r.watch
-	o.Notify, o.Show = r.t.event, r.t.show(r.id)
+	o.Show = r.t.show(r.id)
+	o.Notify = func(e watch.Event) {
+		r.t.event(e)
+		if e.Kind == watch.EventCanary && (o.Promote == "" || o.Promote == watch.PromoteWait) {
+			r.t.info("to promote it: %s; to fail it: %s", r.commandFor("promote", of.Namespace, of.JobID), r.commandFor("fail", of.Namespace, of.JobID))
+		}
+	}
 	verdict, err := watch.Run(ctx, r.to.client, of, o)
 	r.t.hide(r.id)
 	r.section()

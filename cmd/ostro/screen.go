@@ -106,7 +106,11 @@ func (t *terminal) failed(v watch.Verdict) {
 func reasonsText(v watch.Verdict) string {
 	var b strings.Builder
 	for _, why := range v.Reasons {
-		fmt.Fprintf(&b, "\ngroup %s, task %s: %s", why.Group, why.Task, strings.Join(why.Events[max(0, len(why.Events)-2):], "; "))
+		events := why.Events[max(0, len(why.Events)-2):]
+		if why.ExitCode != nil {
+			events = append([]string{fmt.Sprintf("exit code %d", *why.ExitCode)}, events...)
+		}
+		fmt.Fprintf(&b, "\ngroup %s, task %s: %s", why.Group, why.Task, strings.Join(events, "; "))
 		if lines := strings.Split(why.LogTail, "\n"); why.LogTail != "" {
 			b.WriteString("\n  " + lines[len(lines)-1])
 		}
