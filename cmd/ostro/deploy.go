@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -113,6 +114,7 @@ func (d *deployment) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.warnUnread(append(slices.Clone(jobs), release)...)
 	if len(d.artifacts) > 0 {
 		if err := d.needCommit(); err != nil {
 			return err

@@ -55,6 +55,7 @@ func (p *project) planAll(ctx context.Context) ([]planned, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.warnUnread(jobs...)
 	to, err := p.connect(ctx)
 	if err != nil {
 		return nil, err

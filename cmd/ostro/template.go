@@ -80,7 +80,6 @@ func (p *project) parseAll(ctx context.Context) ([]*rendered, error) {
 		p.t.diagnostics(r.warnings, r.sources)
 		jobs = append(jobs, r)
 	}
-	p.warnUnread(jobs...)
 	return jobs, nil
 }
 

@@ -12,6 +12,7 @@ import (
 // reads: its name is nowhere in them, nor in what they include, and they do not
 // look at the variables as a whole.
 func (p *project) warnUnread(jobs ...*rendered) {
+	jobs = slices.DeleteFunc(jobs, func(r *rendered) bool { return r == nil })
 	for _, pair := range slices.Concat(p.c.StringSlice("var"), p.c.StringSlice("var-json")) {
 		name, _, _ := strings.Cut(pair, "=")
 		top, _, _ := strings.Cut(name, ".")
