@@ -19,7 +19,7 @@ import (
 var bothScripts = []string{
 	"deploy_batch", "deploy_canary", "deploy_ci", "deploy_faults", "deploy_firstfails", "deploy_hooks", "deploy_interrupt", "deploy_json", "deploy_outcomes", "deploy_release", "deploy_revert", "deploy_secret",
 	"deploy_several", "deploy_success", "deploy_system", "deploy_terminal", "deploy_unplaceable", "deploy_update", "logs_follow", "logs_job", "logs_lines", "watch_job",
-	"deploy_periodic", "dispatch_job", "hostile_names", "levant", "nomad/dispatch_payload", "history_job", "plan_job", "plan_secret", "plan_simulate", "rollback_job", "scale_job",
+	"deploy_periodic", "dispatch_job", "hostile_names", "levant", "nomad/dispatch_payload", "nomad/init_deploy", "artifact_checksum", "history_job", "plan_job", "plan_secret", "plan_simulate", "rollback_job", "scale_job",
 }
 
 // TestScriptsOnNomad runs scripts against a real Nomad: everything else is as in

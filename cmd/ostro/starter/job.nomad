@@ -61,7 +61,8 @@ job "<% .Job %>" {
       artifact {
         source      = "[[ artifactSource "<% .Job %>" ]]"
         destination = "local/app"
-[[- if .aws_access_key_id ]]
+[[- /* An address that -presign makes is signed already. */]]
+[[- if and .aws_access_key_id (hasPrefix "s3::" (artifactSource "<% .Job %>")) ]]
         options {
           aws_access_key_id     = "[[ .aws_access_key_id ]]"
           aws_access_key_secret = "[[ .aws_secret_access_key ]]"

@@ -22,7 +22,7 @@ artifact "<% .Job %>" {
 variables {
   count = 1
 
-  # With empty ones the nodes fetch the artifact by a role of their own.
+  # With empty ones the nodes fetch the artifact by a role of their own, or by an address that -presign makes.
   aws_access_key_id     = env("AWS_ACCESS_KEY_ID", "")
   aws_secret_access_key = env("AWS_SECRET_ACCESS_KEY", "")
 }
