@@ -174,7 +174,8 @@ func (o *Orchestrator) start(ctx, running context.Context) error {
 	})
 	// One too many is answered 429. (Nomad: the same.)
 	limiter := connlimit.NewLimiter(connlimit.Config{MaxConnsPerClientIP: max(0, o.conf.ConnectionsPerClient)})
-	o.api = &http.Server{Handler: o.handler(), ReadHeaderTimeout: 10 * time.Second, ConnState: limiter.HTTPConnStateFuncWithDefault429Handler(refusalTime)}
+	o.api = o.server(o.handler())
+	o.api.ConnState = limiter.HTTPConnStateFuncWithDefault429Handler(refusalTime)
 	go func() { o.serving <- o.api.Serve(listener) }()
 	return nil
 }
@@ -182,6 +183,10 @@ func (o *Orchestrator) start(ctx, running context.Context) error {
 // refusalTime is how long a client may take to hear that it has too many
 // connections.
 const refusalTime = 10 * time.Millisecond
+
+func (o *Orchestrator) server(handler http.Handler) *http.Server {
+	return &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(o.conf.Log.Handler(), slog.LevelWarn)}
+}
 
 // openStores opens the state first: its lock keeps a second process out.
 func (o *Orchestrator) openStores() error {
@@ -242,7 +247,7 @@ func (o *Orchestrator) serveBlobs() error {
 		return fmt.Errorf("listen for S3: %w", err)
 	}
 	o.credentials.Endpoint = "http://" + listener.Addr().String()
-	o.s3 = &http.Server{Handler: o.blobs.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	o.s3 = o.server(o.blobs.Handler())
 	go func() { o.serving <- o.s3.Serve(listener) }()
 	return nil
 }

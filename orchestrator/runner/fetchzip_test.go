@@ -3,7 +3,9 @@ package runner
 import (
 	"archive/zip"
 	"bytes"
+	"compress/flate"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -105,12 +107,45 @@ func hostileZips(t testing.TB) map[string][]byte {
 		"too many":         rawZip(t, many...),
 		"cut":              rawZip(t, entry("a", 0o644))[:40],
 		"empty":            rawZip(t),
+		"more than told":   lyingZip(t, 10<<20, 11),
+		"less than told":   lyingZip(t, 11, 10<<20),
 	}
+}
+
+// lyingZip holds a file of zeros whose header tells another size.
+func lyingZip(t testing.TB, size int, told uint64) []byte {
+	t.Helper()
+	var packed, buf bytes.Buffer
+	deflate, err := flate.NewWriter(&packed, flate.BestSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	zeros := make([]byte, size)
+	if _, err := deflate.Write(zeros); err != nil {
+		t.Fatal(err)
+	}
+	if err := deflate.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w := zip.NewWriter(&buf)
+	header := entry("a", 0o644)
+	header.CRC32, header.CompressedSize64, header.UncompressedSize64 = crc32.ChecksumIEEE(zeros), uint64(packed.Len()), told
+	f, err := w.CreateRaw(header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write(packed.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
 }
 
 // A hostile archive gets nowhere.
 func TestFetchHostileZip(t *testing.T) {
-	refused := map[string]bool{"up": true, "up inside": true, "too many": true, "cut": true, "link, then below": true, "file and folder": true}
+	refused := map[string]bool{"up": true, "up inside": true, "too many": true, "cut": true, "link, then below": true, "file and folder": true, "more than told": true, "less than told": true}
 	for name, archive := range hostileZips(t) {
 		t.Run(name, func(t *testing.T) {
 			found, err := fetchZip(t, archive)
