@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/nomad/api"
 )
@@ -18,18 +19,18 @@ type GroupFailure struct {
 }
 
 // failures puts the scheduler's placement metrics into words, ordered by group.
-func failures(failed map[string]*api.AllocationMetric) []GroupFailure {
+func failures(job *api.Job, failed map[string]*api.AllocationMetric) []GroupFailure {
 	var list []GroupFailure
 	for _, group := range slices.Sorted(maps.Keys(failed)) {
 		m := failed[group]
-		list = append(list, GroupFailure{Group: group, Count: m.CoalescedFailures + 1, Reasons: placementReasons(m), Metric: m})
+		list = append(list, GroupFailure{Group: group, Count: m.CoalescedFailures + 1, Reasons: placementReasons(job, m), Metric: m})
 	}
 	return list
 }
 
 // placementReasons names what stood in the way: nothing to look at, constraints
 // that filtered nodes, resources that were used up.
-func placementReasons(m *api.AllocationMetric) []string {
+func placementReasons(job *api.Job, m *api.AllocationMetric) []string {
 	var why []string
 	for _, dc := range slices.Sorted(maps.Keys(m.NodesAvailable)) {
 		if m.NodesAvailable[dc] == 0 {
@@ -37,7 +38,7 @@ func placementReasons(m *api.AllocationMetric) []string {
 		}
 	}
 	if m.NodesEvaluated == 0 && len(why) == 0 {
-		why = append(why, "no node was eligible")
+		why = append(why, noneEligible(job))
 	}
 	for _, class := range slices.Sorted(maps.Keys(m.ClassFiltered)) {
 		why = append(why, fmt.Sprintf("node class %q filtered %s", class, nodes(m.ClassFiltered[class])))
@@ -50,6 +51,18 @@ func placementReasons(m *api.AllocationMetric) []string {
 	}
 	for _, q := range m.QuotaExhausted {
 		why = append(why, fmt.Sprintf("quota limit reached: %s", q))
+	}
+	return why
+}
+
+// noneEligible says where a job looks for nodes, in vain.
+func noneEligible(job *api.Job) string {
+	why := "no node was eligible"
+	if !slices.Contains(job.Datacenters, "*") && len(job.Datacenters) > 0 {
+		why += fmt.Sprintf(" in datacenter %s", strings.Join(job.Datacenters, ", "))
+	}
+	if pool := deref(job.NodePool); pool != "" && pool != api.NodePoolDefault && pool != api.NodePoolAll {
+		why += fmt.Sprintf(" of the node pool %s", pool)
 	}
 	return why
 }

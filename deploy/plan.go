@@ -44,7 +44,7 @@ func plan(ctx context.Context, c *api.Client, job *api.Job, policyOverride bool,
 		JobModifyIndex: reply.JobModifyIndex,
 		JobDiff:        reply.Diff,
 		Annotations:    reply.Annotations,
-		Failed:         failures(reply.FailedTGAllocs),
+		Failed:         failures(job, reply.FailedTGAllocs),
 		Warnings:       warnings(reply.Warnings),
 		NextLaunch:     reply.NextPeriodicLaunch,
 	}, nil

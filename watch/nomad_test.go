@@ -147,7 +147,7 @@ func verdictNoNodes(t *testing.T, c *api.Client) {
 		j := job("nodc-"+kind, kind, serves)
 		j.Datacenters = []string{"nope"}
 		v := verdict(t, c, register(t, c, j), watch.Options{})
-		wantOutcome(t, v, watch.Unplaceable)
+		wantOutcome(t, v, watch.Unplaceable, map[string]string{"service": "datacenter nope", "batch": "datacenter nope"}[kind])
 	}
 }
 

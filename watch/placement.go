@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/nomad/api"
 )
 
 // placementReasons puts the scheduler's metrics into words: nothing to look at,
 // constraints that filtered nodes, resources that were used up.
-func placementReasons(m *api.AllocationMetric) []string {
+func placementReasons(job *api.Job, m *api.AllocationMetric) []string {
 	var why []string
 	for _, dc := range slices.Sorted(maps.Keys(m.NodesAvailable)) {
 		if m.NodesAvailable[dc] == 0 {
@@ -19,7 +20,7 @@ func placementReasons(m *api.AllocationMetric) []string {
 		}
 	}
 	if m.NodesEvaluated == 0 && len(why) == 0 {
-		why = append(why, "no node was eligible")
+		why = append(why, noneEligible(job))
 	}
 	count := func(format string, m map[string]int) {
 		for _, key := range byCount(m) {
@@ -31,6 +32,18 @@ func placementReasons(m *api.AllocationMetric) []string {
 	count("%s exhausted on %s", m.DimensionExhausted)
 	for _, quota := range m.QuotaExhausted {
 		why = append(why, "quota limit reached: "+quota)
+	}
+	return why
+}
+
+// noneEligible says where a job looks for nodes, in vain.
+func noneEligible(job *api.Job) string {
+	why := "no node was eligible"
+	if !slices.Contains(job.Datacenters, "*") && len(job.Datacenters) > 0 {
+		why += fmt.Sprintf(" in datacenter %s", strings.Join(job.Datacenters, ", "))
+	}
+	if pool := deref(job.NodePool); pool != "" && pool != api.NodePoolDefault && pool != api.NodePoolAll {
+		why += fmt.Sprintf(" of the node pool %s", pool)
 	}
 	return why
 }

@@ -87,11 +87,11 @@ func (s *Snapshot) unplaced() []Unplaced {
 		m, failed := last.FailedTGAllocs[name]
 		switch {
 		case !s.everywhere() && failed:
-			list = append(list, Unplaced{Group: name, Count: m.CoalescedFailures + 1, Reasons: placementReasons(m)})
+			list = append(list, Unplaced{Group: name, Count: m.CoalescedFailures + 1, Reasons: placementReasons(s.Job, m)})
 		case s.everywhere() && s.expected(g) > 0 && !s.placed(name):
 			why := []string{"no node fits"}
 			if failed {
-				why = placementReasons(m)
+				why = placementReasons(s.Job, m)
 			}
 			list = append(list, Unplaced{Group: name, Count: 1, Reasons: why})
 		}

@@ -218,6 +218,9 @@ func describe(events []simulate.Event) string {
 	case simulate.Ends:
 		return fmt.Sprintf("the deployment of version %d is %s", e.Version, e.Detail)
 	case simulate.Unplaced:
+		if e.Detail == "1" {
+			return fmt.Sprintf("1 of group %s finds no node", e.Group)
+		}
 		return fmt.Sprintf("%s of group %s find no node", e.Detail, e.Group)
 	}
 	verb := verbs(e)[min(len(events)-1, 1)]
