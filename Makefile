@@ -1,4 +1,4 @@
-.PHONY: build test full simulate check vulnerabilities release image pipe
+.PHONY: build test full simulate fuzz check vulnerabilities release image pipe
 
 VERSION = 0.1.0
 IMAGE = ostro
@@ -18,6 +18,14 @@ full:
 # Hours of histories that nobody has tried; a failure tells how to see it again.
 simulate:
 	go test ./orchestrator -run 'TestSimulation$$' -steps 20000000 -timeout 0
+
+# Each fuzz target for a while; a failure is kept in testdata/fuzz of its package.
+FUZZTIME = 1m
+fuzz:
+	@git grep -o 'func Fuzz[A-Za-z]*' -- '*_test.go' | sed 's/func //' | while IFS=: read -r file target; do \
+		echo "$$target in $$(dirname "$$file")"; \
+		go test "./$$(dirname "$$file")" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) || exit 1; \
+	done
 
 check:
 	test -z "$$(gofmt -l .)"
