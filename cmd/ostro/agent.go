@@ -161,11 +161,14 @@ func agentConfig(t *terminal, c *cli.Context, dir string, given *agentconfig.Con
 		conf.DataDir = filepath.Join(dir, "agent")
 	default:
 		conf.DataDir, err = os.MkdirTemp("", "ostro-agent-")
+		if err == nil {
+			err = os.Chmod(conf.DataDir, dataMode)
+		}
 	}
 	if err != nil {
 		return conf, fmt.Errorf("choose the folder of the state: %w", err)
 	}
-	if err := os.MkdirAll(conf.DataDir, 0o700); err != nil {
+	if err := os.MkdirAll(conf.DataDir, dataMode); err != nil {
 		return conf, fmt.Errorf("make the folder of the state: %w", err)
 	}
 	if !onLoopback(conf.Listen) {
@@ -174,6 +177,10 @@ func agentConfig(t *terminal, c *cli.Context, dir string, given *agentconfig.Con
 	}
 	return conf, err
 }
+
+// dataMode lets tasks of other users through to their folders. What else is in the
+// folder of the state is closed to them.
+const dataMode = 0o711
 
 // isTemporary tells whether the folder of the state is of this run only.
 func isTemporary(c *cli.Context, given *agentconfig.Config) bool {

@@ -87,7 +87,7 @@ func (c *child) launch(t Task) (*exec.Cmd, error) {
 	defer stderr.Close()
 	l.cmd.Stdout, l.cmd.Stderr = stdout, stderr
 	if err := l.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("failed to start command %q: %w", l.cmd.Path, err)
+		return nil, startError(l.cmd, err)
 	}
 	// The process may be gone already; it is not waited for yet, so its pid is still its own.
 	c.rec.Process, err = identify(l.cmd.Process.Pid)

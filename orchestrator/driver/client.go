@@ -215,6 +215,9 @@ func (d *RawExec) ensure(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("start the supervisor: %w", ctx.Err())
+		}
 		ended, startErr := d.startSupervisor()
 		if startErr != nil {
 			return fmt.Errorf("start the supervisor: %w", startErr)

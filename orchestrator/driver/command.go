@@ -3,11 +3,14 @@
 package driver
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -69,6 +72,44 @@ func command(t Task) (*exec.Cmd, error) {
 		}
 	}
 	return cmd, nil
+}
+
+// startError explains why a process did not start: most often its user cannot come to its folder, which the system's own
+// words put down to the command.
+func startError(cmd *exec.Cmd, err error) error {
+	if who := cmd.SysProcAttr.Credential; who != nil && errors.Is(err, fs.ErrPermission) {
+		if closed := mayEnter(who, cmd.Dir); closed != nil {
+			return closed
+		}
+	}
+	return fmt.Errorf("failed to start command %q: %w", cmd.Path, err)
+}
+
+// mayEnter tells which folder on the way to dir is closed to a user.
+func mayEnter(who *syscall.Credential, dir string) error {
+	for at := filepath.Clean(dir); ; at = filepath.Dir(at) {
+		info, err := os.Stat(at)
+		if err != nil {
+			return nil // the start itself tells
+		}
+		stat, ok := info.Sys().(*syscall.Stat_t)
+		if !ok {
+			return nil
+		}
+		bit := os.FileMode(0o001)
+		switch {
+		case stat.Uid == who.Uid:
+			bit = 0o100
+		case stat.Gid == who.Gid || slices.Contains(who.Groups, stat.Gid):
+			bit = 0o010
+		}
+		if info.Mode().Perm()&bit == 0 {
+			return fmt.Errorf("user %d cannot enter the task's folder: %s is closed to it (mode %#o); give the agent another data folder, or the task no user", who.Uid, at, info.Mode().Perm())
+		}
+		if at == filepath.Dir(at) {
+			return nil
+		}
+	}
 }
 
 // findCommand looks for the command as Nomad does: in the task's local folder, in the task's folder, as an absolute

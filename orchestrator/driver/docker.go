@@ -107,7 +107,7 @@ func (d *Docker) startError(ctx context.Context, id string, err error) error {
 
 // create makes the container, and gets its image first where it has to.
 func (d *Docker) create(ctx context.Context, t Task, conf dockerConfig) (string, error) {
-	image, err := d.image(ctx, conf, t.Tell)
+	image, err := d.image(ctx, t, conf)
 	if err != nil {
 		return "", err
 	}

@@ -30,7 +30,8 @@ type dockerConfig struct {
 	ports      []string
 	portMap    map[string]int
 	volumes    []string
-	aliases    []string
+	endpoint   endpoint
+	load       string // an archive in the task's local folder that holds the image
 	cpuHard    bool
 	cpuPeriod  int64
 	memoryHard int64
@@ -64,13 +65,7 @@ func (c dockerConfig) options(t Task, image string) (client.ContainerCreateOptio
 	if err := c.publish(t.Ports); err != nil {
 		return client.ContainerCreateOptions{}, err
 	}
-	options := client.ContainerCreateOptions{Config: &c.container, HostConfig: &c.host}
-	if len(c.aliases) > 0 {
-		options.NetworkingConfig = &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{
-			string(c.host.NetworkMode): {Aliases: c.aliases},
-		}}
-	}
-	return options, nil
+	return client.ContainerCreateOptions{Config: &c.container, HostConfig: &c.host, NetworkingConfig: c.endpoint.in(c.host.NetworkMode)}, nil
 }
 
 // dropRawNetwork takes from containers what Docker would leave them and Nomad does not, unless their job asks for it.

@@ -98,6 +98,28 @@ func TestDockerNamedVolume(t *testing.T) {
 	}
 }
 
+func TestDockerEndpoint(t *testing.T) {
+	c, err := decodeDocker(map[string]any{
+		"image": "app:1", "network_mode": "blue", "network_aliases": []any{"web"}, "ipv4_address": "10.1.2.3", "ipv6_address": "fd00::3",
+		"mac_address": "02:42:ac:11:00:02", "cpuset_cpus": "0-1",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	options, err := c.options(Task{}, c.image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := options.NetworkingConfig.EndpointsConfig["blue"]
+	if got.Aliases[0] != "web" || got.IPAMConfig.IPv4Address.String() != "10.1.2.3" || got.IPAMConfig.IPv6Address.String() != "fd00::3" ||
+		got.MacAddress.String() != "02:42:ac:11:00:02" || options.HostConfig.CpusetCpus != "0-1" {
+		t.Errorf("%+v, %+v", got, options.HostConfig.Resources)
+	}
+	if _, err := decodeDocker(map[string]any{"image": "app:1", "mac_address": "x"}); err == nil {
+		t.Error("x is a hardware address")
+	}
+}
+
 func TestDockerCapabilities(t *testing.T) {
 	for _, tc := range []struct {
 		config map[string]any

@@ -16,6 +16,7 @@ import (
 func dockerKeys() map[string]func(*dockerConfig, any) error {
 	return map[string]func(*dockerConfig, any) error{
 		"image":              func(c *dockerConfig, v any) error { return into(&c.image, v, imageName) },
+		"load":               func(c *dockerConfig, v any) error { return into(&c.load, v, text) },
 		"force_pull":         func(c *dockerConfig, v any) error { return into(&c.forcePull, v, truth) },
 		"image_pull_timeout": func(c *dockerConfig, v any) error { return into(&c.pullTimeout, v, duration) },
 		"auth":               func(c *dockerConfig, v any) error { return into(&c.auth, v, credentials) },
@@ -37,7 +38,10 @@ func dockerKeys() map[string]func(*dockerConfig, any) error {
 		"mount":           mounts,
 		"mounts":          mounts,
 		"network_mode":    func(c *dockerConfig, v any) error { return into(&c.host.NetworkMode, v, named[container.NetworkMode]) },
-		"network_aliases": func(c *dockerConfig, v any) error { return into(&c.aliases, v, texts) },
+		"network_aliases": func(c *dockerConfig, v any) error { return into(&c.endpoint.aliases, v, texts) },
+		"ipv4_address":    func(c *dockerConfig, v any) error { return into(&c.endpoint.ipv4, v, address) },
+		"ipv6_address":    func(c *dockerConfig, v any) error { return into(&c.endpoint.ipv6, v, address) },
+		"mac_address":     func(c *dockerConfig, v any) error { return into(&c.endpoint.mac, v, hardwareAddress) },
 		"extra_hosts":     func(c *dockerConfig, v any) error { return into(&c.host.ExtraHosts, v, texts) },
 
 		"dns_servers":        func(c *dockerConfig, v any) error { return into(&c.host.DNS, v, addresses) },
@@ -66,6 +70,7 @@ func dockerKeys() map[string]func(*dockerConfig, any) error {
 		"pids_limit":        func(c *dockerConfig, v any) error { return into(&c.host.PidsLimit, v, pointer(number[int64])) },
 		"init":              func(c *dockerConfig, v any) error { return into(&c.host.Init, v, pointer(truth)) },
 		"cpu_hard_limit":    func(c *dockerConfig, v any) error { return into(&c.cpuHard, v, truth) },
+		"cpuset_cpus":       func(c *dockerConfig, v any) error { return into(&c.host.CpusetCpus, v, text) },
 		"cpu_cfs_period":    func(c *dockerConfig, v any) error { return into(&c.cpuPeriod, v, number[int64]) },
 		"memory_hard_limit": func(c *dockerConfig, v any) error { return into(&c.memoryHard, v, number[int64]) },
 		// The logs are Nomad's own files, whatever Docker does beside.

@@ -147,38 +147,3 @@ func nextEntry(in *bufio.Reader, tty bool) (entry []byte, toStderr bool, err err
 	_, err = io.ReadFull(in, entry)
 	return entry, header[0] == 2, err
 }
-
-// tell says something to whoever wants to hear of it.
-func tell(listener func(string), format string, args ...any) {
-	if listener != nil {
-		listener(fmt.Sprintf(format, args...))
-	}
-}
-
-// image makes sure that the image is there, and gives the name under which a container gets it.
-func (d *Docker) image(ctx context.Context, conf dockerConfig, listener func(string)) (string, error) {
-	local := func() bool {
-		_, err := d.api.ImageInspect(ctx, conf.image)
-		return err == nil
-	}
-	if !conf.forcePull && local() {
-		return conf.image, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, conf.pullTimeout)
-	defer cancel()
-	tell(listener, "Downloading image")
-	auth, err := conf.registryAuth()
-	if err != nil {
-		return "", err
-	}
-	pull, err := d.api.ImagePull(ctx, conf.image, client.ImagePullOptions{RegistryAuth: auth})
-	if err == nil {
-		err = pull.Wait(ctx)
-	}
-	if err != nil {
-		// Nomad's words, and as there another attempt may find it.
-		//lint:ignore ST1005 Nomad's words
-		return "", Recoverable(fmt.Errorf("Failed to pull `%s`: %w", conf.image, err))
-	}
-	return conf.image, nil
-}

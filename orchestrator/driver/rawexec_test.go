@@ -118,3 +118,40 @@ func TestExitCodes(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Who may not come to its folder is told which one is in the way.
+func TestUserWithoutAWay(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root gives tasks to other users")
+	}
+	dir := newDir(t)
+	d := open(t, dir)
+	closed := filepath.Join(dir, "closed")
+	task := shell(t, closed, "a/web/1", "id -u")
+	task.User = "nobody"
+	for at := dir; at != os.TempDir() && at != "/"; at = filepath.Dir(at) {
+		if err := os.Chmod(at, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(closed, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	want := "cannot enter the task's folder: " + closed + " is closed to it (mode 0700)"
+	if err := d.Start(t.Context(), task); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v; want %q", err, want)
+	}
+	if err := os.Chmod(closed, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	task.ID = "a/web/2"
+	if err := d.Start(t.Context(), task); err != nil {
+		t.Fatal(err)
+	}
+	if exit, err := d.Wait(within(t, time.Minute), task.ID); err != nil || !exit.Successful() {
+		t.Errorf("%+v, %v", exit, err)
+	}
+	if err := d.End(within(t, time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+}
