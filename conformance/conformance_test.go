@@ -57,7 +57,7 @@ type scenario struct {
 
 // table lists every scenario by what it is about.
 func table() []scenario {
-	return slices.Concat(registering, deployments, updates(), scaling, services, tasks, allocations, placement(), launches, nodes, plans, tables, refusals(), runs)
+	return slices.Concat(registering, deployments, updates(), scaling, services, tasks, allocations, placement(), launches, nodes, plans, tables, refusals(), runs, lives)
 }
 
 func TestOrchestrator(t *testing.T) {

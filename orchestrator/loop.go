@@ -261,6 +261,7 @@ func (l *loop) evaluate(eval *api.Evaluation) {
 	start := time.Now()
 	l.update("evaluate a job", eval.ID, func(tx *state.Txn) {
 		changes := l.Evaluation(tx, eval)
+		changes.Eval.SnapshotIndex = tx.Index - 1
 		l.telemetry.Measure(start, "nomad", "worker", "invoke_scheduler", eval.Type)
 		decide.Apply(tx, changes)
 	})

@@ -259,7 +259,7 @@ func Promote(in ProgressInput, groups []string, all bool) (ProgressChanges, erro
 	d.ModifyTime = in.Now.UnixNano()
 	changes := ProgressChanges{Deployment: d, Eval: in.newEval()}
 	for _, a := range in.Allocs {
-		if canaries[a.ID] && a.DeploymentStatus != nil && a.DeploymentStatus.Canary {
+		if canaries[a.ID] && !Terminal(a) && healthy(a) && a.DeploymentStatus.Canary {
 			changed, status := *a, *a.DeploymentStatus
 			status.Canary = false
 			changed.DeploymentStatus = &status
