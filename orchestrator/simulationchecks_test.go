@@ -31,6 +31,9 @@ func (s *simulation) committed(index uint64, changes state.Changes) {
 		if gone, ok := change.Before.(*api.Allocation); ok && change.Deleted() && gone.DesiredStatus == api.AllocDesiredStatusRun {
 			s.collected[gone.JobID] = true
 		}
+		if gone, ok := change.Before.(*api.Deployment); ok && change.Deleted() && gone.Status == api.DeploymentStatusFailed {
+			s.collected[gone.JobID] = true
+		}
 		switch after := change.After.(type) {
 		case *api.Allocation:
 			before, _ := change.Before.(*api.Allocation)

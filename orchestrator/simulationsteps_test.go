@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -26,7 +27,7 @@ func (s *simulation) operate() {
 	case n < 82:
 		s.stopAlloc(snap)
 	case n < 98:
-		s.changeNode(snap)
+		s.changeNode()
 	default:
 		s.call("PUT", "/v1/system/gc", nil)
 	}
@@ -96,23 +97,23 @@ func (s *simulation) stopAlloc(snap *state.Snapshot) {
 }
 
 // changeNode drains a node, makes it eligible or not, or takes it out of reach and
-// brings it back.
-func (s *simulation) changeNode(snap *state.Snapshot) {
-	node := pick(s, snap.Nodes(nil)...)
-	path := "/v1/node/" + node.ID
-	away := s.o.loop.away.is(node.ID)
+// brings it back, also when it has been collected meanwhile.
+func (s *simulation) changeNode() {
+	id := pick(s, slices.Sorted(maps.Keys(s.o.nodes))...)
+	path := "/v1/node/" + id
+	away := s.o.loop.away.is(id)
 	switch n := s.random.IntN(100); {
 	case n < 15:
 		spec := &api.DrainSpec{Deadline: pick(s, -1, 0, time.Minute, time.Hour), IgnoreSystemJobs: s.chance(50)}
-		s.call("PUT", path+"/drain", api.NodeUpdateDrainRequest{NodeID: node.ID, DrainSpec: spec})
+		s.call("PUT", path+"/drain", api.NodeUpdateDrainRequest{NodeID: id, DrainSpec: spec})
 	case n < 40:
-		s.call("PUT", path+"/drain", api.NodeUpdateDrainRequest{NodeID: node.ID, MarkEligible: true})
+		s.call("PUT", path+"/drain", api.NodeUpdateDrainRequest{NodeID: id, MarkEligible: true})
 	case n < 55:
-		s.call("PUT", path+"/eligibility", map[string]string{"NodeID": node.ID, "Eligibility": pick(s, "eligible", "eligible", "ineligible")})
+		s.call("PUT", path+"/eligibility", map[string]string{"NodeID": id, "Eligibility": pick(s, "eligible", "eligible", "ineligible")})
 	case away:
-		s.reach(node.ID, "in reach", s.o.Reconnect)
+		s.reach(id, "in reach", s.o.Reconnect)
 	case n < 75:
-		s.reach(node.ID, "out of reach", s.o.Disconnect)
+		s.reach(id, "out of reach", s.o.Disconnect)
 	}
 }
 

@@ -190,7 +190,6 @@ func (g *group) loseAll() {
 // promoted canaries, then those on their way to another node, then the highest
 // indexes. What is out of reach cannot be stopped. (Nomad: P6.)
 func (g *group) stopExcess(count int) {
-	inReach := func(a *api.Allocation) bool { return a.ClientStatus != api.AllocClientStatusUnknown }
 	excess := len(g.migrate) + len(g.reschedule) - count
 	for _, a := range g.keep {
 		if inReach(a) {
@@ -214,6 +213,8 @@ func (g *group) stopExcess(count int) {
 	take(&g.reschedule, inReach)
 	take(&g.keep, inReach)
 }
+
+func inReach(a *api.Allocation) bool { return a.ClientStatus != api.AllocClientStatusUnknown }
 
 func (g *group) namesakeOfCanary(a *api.Allocation) bool {
 	state := g.groupDeployment(g.name)
@@ -329,15 +330,29 @@ func (g *group) canaryNames(n int, wanted []request) []string {
 
 // exchange replaces old allocations by new ones, in the order of their names
 // and as many at a time as the update strategy lets it, less those that are
-// placed anyway. It tells whether none is left. (Nomad: P1, P2.)
+// placed anyway. One that is out of reach is not replaced where the group has its
+// count without it. It tells whether none is left. (Nomad: P1, P2.)
 func (g *group) exchange(ready bool, placed int) bool {
 	old := slices.SortedFunc(slices.Values(g.destructive), byName)
 	n := 0
 	if ready {
 		n = min(len(old), max(g.limit(strategy(g.in.Job, g.spec), g.keep, g.canarying())-placed, 0))
 	}
+	there := placed + len(g.migrate)
+	for _, a := range g.keep {
+		if inReach(a) {
+			there++
+		}
+	}
 	for _, a := range old[:n] {
 		g.desired(g.name).DestructiveUpdate++
+		if !inReach(a) && there >= *g.spec.Count {
+			g.stop(a, descUpdating) // others have its place
+			continue
+		}
+		if !inReach(a) {
+			there++
+		}
 		g.exchanges = append(g.exchanges, request{group: g.spec, job: g.in.Job, name: g.nameLike(a), previous: a, stop: true, stopWhy: descUpdating})
 	}
 	g.desired(g.name).Ignore += uint64(len(old) - n)
