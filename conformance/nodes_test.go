@@ -52,7 +52,9 @@ var nodes = []scenario{
 		s.until("it has ended", func() bool { return s.ended("g[0]") })
 	}},
 	{name: "drain-called-off", full: true, alone: true, run: func(s *session) {
-		s.deploy(spec{})
+		// It takes its time to end, as the drain is complete then.
+		s.deploy(spec{script: "trap '' INT; touch $NOMAD_ALLOC_DIR/deaf; while true; do sleep 0.1; done", task: `kill_timeout = "10s"`})
+		s.untilFile("alloc/deaf")
 		s.drain(&api.DrainSpec{Deadline: time.Hour})
 		s.untilBlocked()
 		s.drain(nil)
