@@ -47,6 +47,9 @@ func (p *project) connect(ctx context.Context) (*target, error) {
 	if host != "" {
 		return p.connectSSH(ctx, conf, host)
 	}
+	if e := p.config.Environment; e != nil && p.config.Address != "" && conf.Address != p.config.Address && !p.c.IsSet("address") {
+		p.t.warn("NOMAD_ADDR=%s is used, and not the address of environment %q, %s", conf.Address, e.Name, p.config.Address)
+	}
 	if p.c.Bool("allow-stale") || p.replied != nil {
 		transport := http.DefaultTransport.(*http.Transport).Clone()
 		if err := p.useTransport(conf, transport); err != nil {
