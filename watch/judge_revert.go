@@ -92,7 +92,7 @@ func cause(d *api.Deployment) string {
 	return strings.ToLower(text[:1]) + text[1:]
 }
 
-// goingOn says which older version still runs beside a failed deployment.
+// goingOn says which older versions still run beside a failed deployment.
 func (s *Snapshot) goingOn(d *api.Deployment) string {
 	running := map[uint64]int{}
 	for _, a := range s.Allocs {
@@ -100,9 +100,9 @@ func (s *Snapshot) goingOn(d *api.Deployment) string {
 			running[a.JobVersion]++
 		}
 	}
-	if len(running) == 0 {
-		return ""
+	var text string
+	for _, version := range slices.Backward(slices.Sorted(maps.Keys(running))) {
+		text += fmt.Sprintf("; version %d goes on running with %d allocation(s)", version, running[version])
 	}
-	newest := slices.Max(slices.Collect(maps.Keys(running)))
-	return fmt.Sprintf("; version %d goes on running with %d allocation(s)", newest, running[newest])
+	return text
 }

@@ -201,6 +201,7 @@ func TestJudge(t *testing.T) {
 
 		{"failed, nothing to revert to", []change{failed(" - no stable job version to auto revert to"), alloc(1, "failed")}, watch.Failed, "no stable version"},
 		{"failed without auto_revert", []change{failed("")}, watch.Failed, "failed due to unhealthy allocations"},
+		{"failed beside older ones", []change{failed(""), alloc(0, "running"), alloc(0, "running"), alloc(1, "running")}, watch.Failed, "version 0 goes on running with 2 allocation(s)"},
 		{"failed, stable is the same", []change{failed(" - not rolling back to stable job version 1 as current job has same specification")}, watch.Failed, ""},
 		{"the revert is not registered yet", []change{failed(" - rolling back to job version 0")}, waits, ""},
 		{"the revert has no evaluation yet", []change{failed(" - rolling back to job version 0"), version(2)}, waits, ""},
