@@ -136,7 +136,7 @@ func (r *rollout) conflict(c *deploy.Conflict) error {
 // conclude tells the verdict. err is why the watch ended without one.
 func (r *rollout) conclude(ctx context.Context, of watch.Target, v watch.Verdict, err error) error {
 	if err != nil && context.Cause(ctx) != errTimeout {
-		return r.leave(ctx, of, unknownError{err})
+		return r.leave(ctx, of, isRun(v.Job), unknownError{err})
 	}
 	if v.Outcome == watch.Successful || v.Outcome == watch.ReadyForPromotion {
 		r.t.success(v)
@@ -163,32 +163,52 @@ func (r *rollout) conclude(ctx context.Context, of watch.Target, v watch.Verdict
 // failTime is how long an interrupted command may take to fail its deployment.
 const failTime = 10 * time.Second
 
-// leave ends a watch that was interrupted. The deployment goes on, or fails if
-// -on-interrupt says so.
-func (r *rollout) leave(ctx context.Context, of watch.Target, err error) error {
+// isRun reports whether a job runs to its end, without a deployment.
+func isRun(job *api.Job) bool {
+	return job != nil && job.Type != nil && (*job.Type == api.JobTypeBatch || *job.Type == api.JobTypeSysbatch)
+}
+
+// leave ends a watch that was interrupted. The deployment, or the run, goes on, or
+// the deployment fails if -on-interrupt says so.
+func (r *rollout) leave(ctx context.Context, of watch.Target, run bool, err error) error {
 	interrupted := isInterrupted(ctx)
 	if interrupted {
 		r.report.Outcome = "interrupted"
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failTime)
 	defer cancel()
-	if interrupted && pick(r.c, "on-interrupt", r.config.OnInterrupt, r.c.String) == onInterruptFail {
-		id, failErr := failDeployment(ctx, r.to.client, of)
-		if failErr == nil {
-			r.t.info("deployment %s was failed", short(id))
-			return err
-		}
-		r.t.warn("the deployment could not be failed: %v", failErr)
+	if interrupted && pick(r.c, "on-interrupt", r.config.OnInterrupt, r.c.String) == onInterruptFail && r.fail(ctx, of, run) {
+		return err
 	}
 	if interrupted {
 		r.t.interrupted(err)
 	} else {
 		r.t.failure(err)
 	}
-	r.t.info("the deployment goes on without this command")
-	r.t.hint("to fail it: %s", r.commandFor("fail", of.Namespace, of.JobID))
+	if run {
+		r.t.info("the run goes on without this command")
+		r.t.hint("to stop it: %s", r.commandFor("stop", of.Namespace, of.JobID))
+	} else {
+		r.t.info("the deployment goes on without this command")
+		r.t.hint("to fail it: %s", r.commandFor("fail", of.Namespace, of.JobID))
+	}
 	r.t.hint("%s", r.commandFor("watch", of.Namespace, of.JobID))
 	return told{err}
+}
+
+// fail fails the deployment, and reports whether it did.
+func (r *rollout) fail(ctx context.Context, of watch.Target, run bool) bool {
+	if run {
+		r.t.warn("a run has no deployment that could be failed")
+		return false
+	}
+	id, err := failDeployment(ctx, r.to.client, of)
+	if err != nil {
+		r.t.warn("the deployment could not be failed: %v", err)
+		return false
+	}
+	r.t.info("deployment %s was failed", short(id))
+	return true
 }
 
 // failDeployment fails the deployment of the version that is being deployed,
