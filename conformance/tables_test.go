@@ -3,7 +3,6 @@ package conformance
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -295,15 +294,3 @@ func (s *session) conflict(what string, err error) {
 	}
 	s.reply(what, err)
 }
-
-// get adds the status and the text of a reply to a plain request.
-func (s *session) get(path string) {
-	reply, err := http.Get(s.client.Address() + path)
-	s.check(err)
-	defer reply.Body.Close()
-	text, err := io.ReadAll(reply.Body)
-	s.check(err)
-	s.say("GET %s: %d %s", path, reply.StatusCode, text)
-}
-
-var _ = slices.Sorted[string]

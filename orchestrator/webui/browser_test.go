@@ -3,7 +3,6 @@ package webui_test
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -214,6 +213,3 @@ func (b *tab) scheme(name string) {
 	b.Helper()
 	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}}})
 }
-
-// escape makes one part of a path of an ID.
-func escape(id string) string { return url.PathEscape(id) }
