@@ -62,7 +62,10 @@ func compare(t *testing.T, file string) {
 				load(t, file, said[e.name])
 				continue
 			}
-			t.Run(e.name, func(t *testing.T) { run(t, file, e.start(t), said[e.name]) })
+			t.Run(e.name, func(t *testing.T) {
+				t.Parallel()
+				run(t, file, e.start(t), said[e.name])
+			})
 		}
 	})
 	keep(t, file, said)
@@ -122,7 +125,8 @@ func run(t *testing.T, file string, client *api.Client, said *transcript) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"nomad": program("nomad"), "levant": program("levant"), "shape": shape, "id": id, "await": await,
+			"nomad": program("nomad"), "levant": program("levant"), "shape": shape, "follow": follow,
+			"id": id, "await": await,
 		},
 	})
 }

@@ -5,7 +5,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,7 +27,7 @@ type session struct {
 func sessionOf(ts *testscript.TestScript) session { return ts.Value(session{}).(session) }
 
 // patience is how long a command or a condition may take.
-const patience = 5 * time.Minute
+const patience = 2 * time.Minute
 
 // program is the commands `nomad ARGS...` and `levant ARGS...`: it runs the program
 // and keeps what it says.
@@ -43,25 +45,79 @@ func shape(ts *testscript.TestScript, _ bool, args []string) {
 	sessionOf(ts).said.add(u)
 }
 
-func say(ts *testscript.TestScript, name string, args []string) utterance {
-	path, err := exec.LookPath(name)
-	ts.Check(err)
+// follow is the command `follow TEXT nomad ARGS...`: it interrupts a program that does
+// not end by itself, when that has said the text. `! follow` does not keep what it
+// said.
+func follow(ts *testscript.TestScript, forget bool, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	cmd := command(ctx, ts, args[1], args[2:])
+	cmd.Stdout = &listener{text: args[0], heard: func() { cmd.Process.Signal(os.Interrupt) }}
+	// An agent that nobody asks has nothing to tell in its log.
+	go func() {
+		client := sessionOf(ts).client
+		for ctx.Err() == nil {
+			client.Status().Leader()
+			select {
+			case <-ctx.Done():
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+	}()
+	u := ended(ctx, ts, cmd)
+	if forget {
+		u.Out = ""
+	}
+	sessionOf(ts).said.add(u)
+}
+
+// A listener keeps what is written to it, and tells once that a text was.
+type listener struct {
+	said  bytes.Buffer
+	text  string
+	heard func()
+}
+
+func (l *listener) Write(p []byte) (int, error) {
+	l.said.Write(p)
+	if l.heard != nil && strings.Contains(l.said.String(), l.text) {
+		l.heard()
+		l.heard = nil
+	}
+	return len(p), nil
+}
+
+func command(ctx context.Context, ts *testscript.TestScript, name string, args []string) *exec.Cmd {
+	path, err := exec.LookPath(name)
+	ts.Check(err)
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir = ts.Getenv("WORK")
 	cmd.Env = append(cmd.Environ(), "NOMAD_ADDR="+ts.Getenv("NOMAD_ADDR"), "NOMAD_TOKEN="+ts.Getenv("NOMAD_TOKEN"), "NOMAD_CLI_SHOW_HINTS=0", "NO_COLOR=1")
-	var out, problems bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &problems
-	err = cmd.Run()
+	return cmd
+}
+
+func say(ts *testscript.TestScript, name string, args []string) utterance {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := command(ctx, ts, name, args)
+	cmd.Stdout = &listener{}
+	return ended(ctx, ts, cmd)
+}
+
+func ended(ctx context.Context, ts *testscript.TestScript, cmd *exec.Cmd) utterance {
+	var problems bytes.Buffer
+	cmd.Stderr = &problems
+	err := cmd.Run()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		ts.Fatalf("%v", err)
 	}
+	what := strings.Join(append([]string{filepath.Base(cmd.Path)}, cmd.Args[1:]...), " ")
+	out := cmd.Stdout.(*listener).said.String()
 	if ctx.Err() != nil {
-		ts.Fatalf("%s %s does not end: it said %s%s", name, strings.Join(args, " "), out.String(), problems.String())
+		ts.Fatalf("%s does not end: it said %s%s", what, out, problems.String())
 	}
-	ts.Logf("%s%s", out.String(), problems.String())
-	return utterance{name + " " + strings.Join(args, " "), out.String(), problems.String(), cmd.ProcessState.ExitCode()}
+	ts.Logf("%s%s", out, problems.String())
+	return utterance{what, out, problems.String(), cmd.ProcessState.ExitCode()}
 }
 
 // id is the command `id VARIABLE KIND JOB [STATUS]`: it sets a variable to the ID
@@ -123,6 +179,7 @@ func id(ts *testscript.TestScript, _ bool, args []string) {
 //	await version JOB NUMBER   the job has this version
 //	await restarted JOB TASK N the one running allocation has restarted the task so often, and it runs
 //	await healthy JOB COUNT    the newest deployment has so many healthy allocations
+//	await checked ALLOC COUNT  so many checks have been made
 //	await calm                 no evaluation is under way
 func await(ts *testscript.TestScript, _ bool, args []string) {
 	client := sessionOf(ts).client
@@ -160,6 +217,16 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 				task := stub.TaskStates[args[2]]
 				return task != nil && task.State == "running" && strconv.FormatUint(task.Restarts, 10) == args[3] && task.Events[len(task.Events)-1].Type == api.TaskStarted
 			})
+		case "checked":
+			checks, err := client.Allocations().Checks(args[1], nil)
+			ts.Check(err)
+			n := 0
+			for _, check := range checks {
+				if check.Status != "pending" {
+					n++
+				}
+			}
+			return strconv.Itoa(n) == args[2]
 		case "calm":
 			evals, _, err := client.Evaluations().List(nil)
 			ts.Check(err)

@@ -42,6 +42,7 @@ var volatile = []struct {
 	{regexp.MustCompile(` +`), " "},
 	{regexp.MustCompile(` *\n`), "\n"},
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "ID"},
+	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "HASH"},
 	{regexp.MustCompile(`\b[0-9a-f]{8}\b`), "SHORT"},
 	{regexp.MustCompile(`\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?(Z|[+-]\d\d:?\d\d|UTC))?( UTC)?`), "TIME"},
 	{regexp.MustCompile(`\b(\d+(h|m|s|ms|mo|d)){1,3} (ago|from now)`), "AGO"},
@@ -58,7 +59,8 @@ var volatile = []struct {
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "127.0.0.1:PORT"},
 	{regexp.MustCompile(`(127\.0\.0\.1 |\bport=|"(?:Port|Value|HTTP|RPC|Serf)": |"port": ")\d{4,}`), "${1}PORT"},
 	{regexp.MustCompile(`(true 0s 2 )\d+ TIME`), "${1}N TIME"},
-	// The folders of the agent.
+	// The folders of the agent, and of the script.
+	{regexp.MustCompile(`/\S+/go-test-script\d+/`), "/"},
 	{regexp.MustCompile(`(stat|open) /\S+?/ID/`), "$1 DIR/ID/"},
 	// The last digits of a sum are those of the order in which it is added up.
 	{regexp.MustCompile(`(\d\.\d{10})\d+`), "$1"},
@@ -66,11 +68,16 @@ var volatile = []struct {
 	// own, and not in every container.
 	{regexp.MustCompile(`\b\d+/(\d+ MHz)`), "$1"},
 	{regexp.MustCompile(`[\d.]+ (?:[KMGT]i)?B/([\d.]+ [KMGT]iB)`), "$1"},
+	{regexp.MustCompile(`\n(User|System|Idle|Used|Available|Free|Used Percent|Inodes Percent) = [^\n]+`), "\n$1 = N"},
+	{regexp.MustCompile(`(Memory Stats\n)RSS [^\n]+\n[^\n]+`), "${1}RSS N"},
+	{regexp.MustCompile(`\d+\.\d\d%`), "N%"},
+	// Of the disks, that of the agent counts.
+	{regexp.MustCompile(`(Device = (\S+)\nMountPoint[^:]*?Inodes Percent = N\n)(?:\nDevice = [^:]*?Inodes Percent = N\n)+`), "$1"},
 	{regexp.MustCompile(`2\.0\.6-dev`), "2.0.6"},
-	// In a private folder of tmpfs nobody but the owner of the one above gets to.
+	// The folders of secrets are file systems in memory there.
 	{regexp.MustCompile(`drwx\S+ \d+ TIME (private|secrets)/`), "drwx TIME $1/"},
 	// Of a deployment that is followed, the last picture counts.
-	{regexp.MustCompile(`(?s)\nTIME\nID = SHORT.*(\nTIME\nID = SHORT)`), "$1"},
+	{regexp.MustCompile(`(?s)\nTIME\nID = (?:SHORT|ID)\n.*(\nTIME\nID = )`), "$1"},
 	// Nomad tells a change of a policy's indexes as a change without content.
 	{regexp.MustCompile(`( \+/- Scaling \{)\n*( \})\n`), ""},
 	// A drain that is forced ends twice for Nomad, now and then.
@@ -84,13 +91,14 @@ var volatile = []struct {
 var tags = regexp.MustCompile(`\w+=[^\s,]*(?:,\w+=[^\s,]*)+`)
 
 // passing are lines that a command prints or not, by when it looks.
-var passing = regexp.MustCompile(`Evaluation status changed|Evaluation within deployment|Evaluation triggered by|Allocation "SHORT" (created|status changed|modified)|Evaluation "SHORT" finished|Alloc "ID" draining`)
+var passing = regexp.MustCompile(`Evaluation status changed|Evaluation within deployment|Evaluation triggered by|Allocation "SHORT" (created|status changed|modified)|Evaluation "SHORT" finished|Alloc "ID" draining|task main in allocation ID now in (pending|running) state`)
 
 // alien is what a node says that is another here, and why:
 // there is no qemu and no service mesh; Consul is told to be there, for jobs whose
 // services are Consul's; a JVM is not started to be asked for its name; executor.out
-// is the log of a process that is not there; the rest no job asks for.
-var alien = regexp.MustCompile(`^[ "]*(qemu\b|driver\.qemu|driver\.java\.(runtime|vm)\b|connect\.|consul\.version|kernel\.landlock|nomad\.bridge|numa\.|os\.signals|plugins\.|unique\.advertise|CgroupParent)|executor\.out\n`)
+// is the log of a process that is not there; nodes are not put into classes; the rest
+// no job asks for.
+var alien = regexp.MustCompile(`^[ "]*(qemu\b|driver\.qemu|driver\.java\.(runtime|vm)\b|connect\.|consul\.version|kernel\.landlock|nomad\.bridge|numa\.|os\.signals|plugins\.|unique\.advertise|CgroupParent|ClassEligibility)|executor\.out\n`)
 
 // plain takes away what differs from run to run.
 func plain(text string) string {

@@ -14,6 +14,9 @@ func (s *server) listEvals(r *request) (any, error) {
 		return nil, err
 	}
 	status, job := r.query.Get("status"), r.query.Get("job")
+	if r.filter != "" && status+job != "" {
+		return nil, badRequest("Filter expression cannot be used with other filter parameters") // (Nomad: the text.)
+	}
 	evals, index := wait(s, r, func(snap *state.Snapshot, watch memdb.WatchSet) ([]*api.Evaluation, uint64) {
 		evals := slices.DeleteFunc(snap.Evals(watch), func(eval *api.Evaluation) bool {
 			return !r.in(eval.Namespace) || !hasIDPrefix(eval.ID, r.prefix) ||

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/nomad/api"
@@ -176,5 +177,9 @@ func TestCountEvaluations(t *testing.T) {
 	some, _, err := client.Evaluations().Count(&api.QueryOptions{Filter: `JobID == "one"`})
 	if err != nil || some.Count != 1 {
 		t.Errorf("counted %+v of one job, %v", some, err)
+	}
+	_, _, err = client.Evaluations().List(&api.QueryOptions{Filter: `JobID == "one"`, Params: map[string]string{"status": "pending"}})
+	if err == nil || !strings.Contains(err.Error(), "400 (Filter expression cannot be used with other filter parameters)") {
+		t.Errorf("a filter beside a status: %v", err)
 	}
 }
