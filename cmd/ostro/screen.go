@@ -186,14 +186,7 @@ func addressesOf(to *target, allocID string, query *api.QueryOptions) []string {
 // the end: a bar on a terminal, elsewhere a line at each tenth.
 func (t *terminal) progress(what string) (update func(done, total int64), end func()) {
 	if t.tty && t.log == nil {
-		bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetDescription("ostro: "+what),
-			progressbar.OptionShowBytes(true), progressbar.OptionClearOnFinish())
-		return func(done, total int64) {
-			bar.ChangeMax64(total)
-			if err := bar.Set64(done); err != nil {
-				t.debug("progress: %v", err)
-			}
-		}, func() { _ = bar.Finish() }
+		return t.bar(what)
 	}
 	tenth := int64(0)
 	return func(done, total int64) {
@@ -205,6 +198,25 @@ func (t *terminal) progress(what string) (update func(done, total int64), end fu
 			t.info("%s: %d %%", what, now*10)
 		}
 	}, func() {}
+}
+
+// bar is made once the total is known: one without a total has a goroutine of its own.
+func (t *terminal) bar(what string) (update func(done, total int64), end func()) {
+	var bar *progressbar.ProgressBar
+	update = func(done, total int64) {
+		if bar == nil {
+			bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetDescription("ostro: "+what),
+				progressbar.OptionShowBytes(true), progressbar.OptionClearOnFinish())
+		}
+		if err := bar.Set64(done); err != nil {
+			t.debug("progress: %v", err)
+		}
+	}
+	return update, func() {
+		if bar != nil {
+			_ = bar.Finish()
+		}
+	}
 }
 
 // progressFrom is the size in bytes from which an upload reports its tenths.
