@@ -57,7 +57,7 @@ type scenario struct {
 
 // table lists every scenario by what it is about.
 func table() []scenario {
-	return slices.Concat(registering, deployments, updates(), scaling, services, tasks, allocations, placement(), launches, nodes, plans, tables, refusals(), runs, lives)
+	return slices.Concat(registering, deployments, updates(), scaling, services, tasks, allocations, placement(), launches, nodes, plans, tables, refusals(), runs, lives, answers)
 }
 
 func TestOrchestrator(t *testing.T) {

@@ -419,11 +419,11 @@ var deployments = []scenario{
 		s.deploy(j)
 	}},
 	{name: "healthy-deadline", run: func(s *session) {
-		s.register(spec{update: `healthy_deadline = "1s"`, tasks: task("before", "", "", "lifecycle { hook = \"prestart\" }", "")})
+		s.register(spec{update: `healthy_deadline = "8s"`, tasks: task("before", "", "", "lifecycle { hook = \"prestart\" }", "")})
 		s.untilDeployment("failed")
 	}},
 	{name: "healthy-deadline-while-rescheduling", run: func(s *session) {
-		s.register(spec{task: `kill_timeout = "2s"`, update: "healthy_deadline = \"1s\"\nprogress_deadline = \"15s\"", reschedule: "unlimited = true\ndelay = \"1h\"\nmax_delay = \"1h\"\ndelay_function = \"constant\"",
+		s.register(spec{task: `kill_timeout = "2s"`, update: "healthy_deadline = \"8s\"\nprogress_deadline = \"20s\"", reschedule: "unlimited = true\ndelay = \"1h\"\nmax_delay = \"1h\"\ndelay_function = \"constant\"",
 			tasks: task("before", "", "", "kill_timeout = \"2s\"\nlifecycle { hook = \"prestart\" }", "")})
 		s.untilDeployment("failed")
 	}},

@@ -135,6 +135,8 @@ var runs = []scenario{
 		s.sayScores()
 	}},
 	{name: "property-of-the-job-once", full: true, run: func(s *session) {
+		s.register(undeployed(spec{job: constraint("${node.unique.name}", "distinct_property", "")}))
+		s.untilAllocs(1, "running")
 		s.register(undeployed(spec{job: constraint("${node.unique.name}", "distinct_property", ""), more: undeployed(spec{}).another("h")}))
 		s.untilBlocked()
 	}},

@@ -38,7 +38,7 @@ func (s *server) restartAlloc(r *request) (any, error) {
 	req := api.AllocationRestartRequest{}
 	if r.ContentLength != 0 {
 		if err := decode(r, &req); err != nil {
-			return nil, err
+			return nil, fail(http.StatusInternalServerError, "%v", err)
 		}
 	}
 	if req.AllTasks && req.TaskName != "" {
@@ -57,7 +57,7 @@ func (s *server) restartAlloc(r *request) (any, error) {
 func (s *server) signalAlloc(r *request) (any, error) {
 	req := api.AllocSignalRequest{}
 	if err := decode(r, &req); err != nil {
-		return nil, err
+		return nil, badRequest("Failed to decode body: %v", err)
 	}
 	node, err := s.allocRunner(r.id())
 	if err != nil {

@@ -116,7 +116,11 @@ func (s *server) pauseDeployment(r *request) (any, error) {
 // unblockDeployment is about multiregion deployments, of which there are none
 // here: no deployment is ever blocked, and one that runs goes on. (Nomad.)
 func (s *server) unblockDeployment(r *request) (any, error) {
-	return s.change(r, r.id(), func(in reconcile.ProgressInput) (reconcile.ProgressChanges, error) {
+	req := api.DeploymentUnblockRequest{}
+	if err := decode(r, &req); err != nil {
+		return nil, err
+	}
+	return s.change(r, req.DeploymentID, func(in reconcile.ProgressInput) (reconcile.ProgressChanges, error) {
 		if !state.Active(in.Deployment) {
 			return reconcile.ProgressChanges{}, textError("can't unblock terminal deployment")
 		}

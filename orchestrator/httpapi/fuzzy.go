@@ -40,12 +40,12 @@ func (s *server) fuzzySearch(r *request) (any, error) {
 	if err := decode(r, &req); err != nil {
 		return nil, err
 	}
+	if n := len(req.Text); n < minFuzzyText {
+		return nil, textError(fmt.Sprintf("fuzzy search query must be at least %d characters, got %d", minFuzzyText, n))
+	}
 	kinds, err := searchKinds(req.Context)
 	if err != nil {
 		return nil, err
-	}
-	if n := len(req.Text); n < minFuzzyText {
-		return nil, textError(fmt.Sprintf("fuzzy search query must be at least %d characters, got %d", minFuzzyText, n))
 	}
 	snap := s.Store.Snapshot()
 	hits := &fuzzyHits{strings.ToLower(req.Text), map[contexts.Context][]fuzzyHit{}}

@@ -19,13 +19,16 @@ func (s *server) systemGC(*request) (any, error) {
 	return stream(func(http.ResponseWriter) error { return nil }), nil
 }
 
-// reconcileSummaries lets summaries count only what is there. (Nomad.)
+// reconcileSummaries lets summaries count only what is there. (Nomad: the answer is empty.)
 func (s *server) reconcileSummaries(*request) (any, error) {
 	_, err := s.Store.Update(func(tx *state.Txn) error {
 		tx.ForgetCollected()
 		return nil
 	})
-	return struct{}{}, err
+	if err != nil {
+		return nil, err
+	}
+	return stream(func(http.ResponseWriter) error { return nil }), nil
 }
 
 // enterprise answers for what only Nomad Enterprise has. (Nomad: the text.)

@@ -52,7 +52,7 @@ type updatedReply struct {
 func (s *server) writeScheduler(r *request) (any, error) {
 	config := &api.SchedulerConfiguration{}
 	if err := decode(r, config); err != nil {
-		return nil, err
+		return nil, badRequest("Error parsing scheduler config: %v", err)
 	}
 	switch config.SchedulerAlgorithm {
 	case "":

@@ -181,6 +181,13 @@ func (s *server) evaluateJob(r *request) (any, error) {
 		if err := decode(r, &req); err != nil {
 			return nil, err
 		}
+		switch req.JobID {
+		case r.id():
+		case "":
+			return nil, badRequest("Job ID must be specified")
+		default:
+			return nil, badRequest("JobID not same as job name")
+		}
 	}
 	reply := registerReply{}
 	index, err := s.Store.Update(func(tx *state.Txn) error {

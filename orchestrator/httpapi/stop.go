@@ -11,10 +11,15 @@ import (
 
 // deregisterReply is the answer of a stop. (Nomad.)
 type deregisterReply struct {
-	api.JobDeregisterResponse
-	Index           uint64
+	EvalID          string
+	EvalCreateIndex uint64
+	JobModifyIndex  uint64
 	VolumeEvalID    string
 	VolumeEvalIndex uint64
+	Index           uint64
+	LastContact     uint64
+	KnownLeader     bool
+	NextToken       string
 }
 
 // stopRequest is what the parameters of a stop ask for.

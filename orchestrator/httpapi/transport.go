@@ -126,6 +126,21 @@ func setIndex(w http.ResponseWriter, index uint64) {
 	w.Header().Set("X-Nomad-LastContact", "0")
 }
 
+// nullTimes tells by null of a time that has not come. (Nomad.)
+func nullTimes(text []byte) []byte {
+	never := []byte(`"0001-01-01T00:00:00Z"`)
+	if !bytes.Contains(text, never) {
+		return text
+	}
+	for _, name := range []string{"StartedAt", "FinishedAt", "LastRestart", "RequireProgressBy"} {
+		for _, colon := range []string{`":`, `": `} {
+			key := []byte(`"` + name + colon)
+			text = bytes.ReplaceAll(text, append(key[:len(key):len(key)], never...), append(key[:len(key):len(key)], "null"...))
+		}
+	}
+	return text
+}
+
 // gzipFrom is the size in bytes from which an answer is worth compressing.
 const gzipFrom = 1400
 
@@ -139,7 +154,7 @@ func writeJSON(w http.ResponseWriter, r *http.Request, reply answer) {
 		writeText(w, http.StatusInternalServerError, err.Error())
 		return
 	}
-	text := bytes.TrimSuffix(body.Bytes(), []byte("\n"))
+	text := nullTimes(bytes.TrimSuffix(body.Bytes(), []byte("\n")))
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Add("Vary", "Accept-Encoding")
 	compress := len(text) >= gzipFrom && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip")
