@@ -91,7 +91,7 @@ var volatile = []struct {
 var tags = regexp.MustCompile(`\w+=[^\s,]*(?:,\w+=[^\s,]*)+`)
 
 // passing are lines that a command prints or not, by when it looks.
-var passing = regexp.MustCompile(`Evaluation status changed|Evaluation within deployment|Evaluation triggered by|Allocation "SHORT" (created|status changed|modified)|Evaluation "SHORT" finished|Alloc "ID" draining|task main in allocation ID now in (pending|running) state`)
+var passing = regexp.MustCompile(`Evaluation status changed|Evaluation within deployment|Evaluation triggered by|Allocation "(SHORT|ID)" (created|status changed|modified)|Evaluation "(SHORT|ID)" finished|Alloc "ID" draining|task main in allocation ID now in (pending|running) state|event_type: alloc unhealthy`)
 
 // alien is what a node says that is another here, and why:
 // there is no qemu and no service mesh; Consul is told to be there, for jobs whose
