@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -101,6 +102,33 @@ func refusal(what string, err error) error {
 	if !ok {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	text := cmp.Or(strings.TrimSpace(reply.Body()), http.StatusText(reply.StatusCode()))
+	text := cmp.Or(OneSentence(reply.Body()), http.StatusText(reply.StatusCode()))
 	return &Refused{Op: what, Status: reply.StatusCode(), Text: text}
+}
+
+// counted is the heading of Nomad's lists of errors.
+var counted = regexp.MustCompile(`\d+ errors? occurred:$`)
+
+// OneSentence makes one line of a server's answer: of lists within lists, in which
+// each error has a line with a star, too.
+func OneSentence(text string) string {
+	var b strings.Builder
+	headed := true // what comes next belongs to what is before
+	for line := range strings.Lines(text) {
+		line = strings.TrimPrefix(strings.TrimSpace(line), "* ")
+		plain := strings.TrimSpace(counted.ReplaceAllString(line, ""))
+		if plain == "" {
+			continue
+		}
+		switch {
+		case b.Len() == 0:
+		case headed:
+			b.WriteByte(' ')
+		default:
+			b.WriteString("; ")
+		}
+		b.WriteString(plain)
+		headed = plain != line || strings.HasSuffix(plain, ":")
+	}
+	return b.String()
 }

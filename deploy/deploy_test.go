@@ -157,19 +157,19 @@ func TestContactComesInTime(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	for name, test := range map[string]struct {
-		status int
-		body   string
+		status     int
+		body, want string
 	}{
-		"no right":   {403, "Permission denied"},
-		"no region":  {500, "No path to region"},
-		"validation": {500, "1 error occurred:\n\t* Missing job datacenters\n\n"},
+		"no right":   {403, "Permission denied", "Permission denied"},
+		"no region":  {500, "No path to region", "No path to region"},
+		"validation": {500, "1 error occurred:\n\t* Missing job datacenters\n\n", "Missing job datacenters"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := &wire{fault: func(time.Duration, *http.Request) (int, string, error) { return test.status, test.body, nil }}
 				_, err := submitOver(t, w, deploy.Options{})
 				refused, ok := errors.AsType[*deploy.Refused](err)
-				if !ok || refused.Status != test.status || refused.Text != strings.TrimSpace(test.body) || len(w.requests) != 1 {
+				if !ok || refused.Status != test.status || refused.Text != test.want || len(w.requests) != 1 {
 					t.Errorf("the error is %v after %v", err, w.requests)
 				}
 			})
@@ -292,6 +292,19 @@ func TestUnplaceableIsNotSubmitted(t *testing.T) {
 				t.Errorf("%d unplaceable: %s", e.Groups[0].Count, diff)
 			}
 		})
+	}
+}
+
+func TestOneSentence(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", "job not found": "job not found", "Permission denied\n": "Permission denied",
+		"1 error occurred:\n\t* Missing job task groups\n\n": "Missing job task groups",
+		"2 errors occurred:\n\t* Task group a validation failed: 2 errors occurred:\n\t* no tasks\n\t* no count\n\n\n\t* job \"x\" is odd\n\n": "Task group a validation failed: no tasks; no count; job \"x\" is odd",
+		"1 error occurred:\n\t* Task g:\n\t* Driver is empty\n":                                                                                "Task g: Driver is empty",
+	} {
+		if got := deploy.OneSentence(text); got != want {
+			t.Errorf("%q is %q, want %q", text, got, want)
+		}
 	}
 }
 

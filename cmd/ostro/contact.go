@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -68,5 +67,5 @@ const tokenHint = "check -token, NOMAD_TOKEN and -namespace: a token needs read-
 
 // refusal is a server's no, in its own words.
 func refusal(reply api.UnexpectedResponseError) error {
-	return fmt.Errorf("nomad refused (%d): %s", reply.StatusCode(), orDefault(strings.TrimSpace(reply.Body()), reply.StatusText()))
+	return fmt.Errorf("nomad refused (%d): %s", reply.StatusCode(), orDefault(deploy.OneSentence(reply.Body()), reply.StatusText()))
 }

@@ -55,6 +55,9 @@ func (l *logReader) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if id := l.c.String("alloc"); id != "" && len(l.open) == 0 {
+		return withHint(fmt.Errorf("job %q has no allocation %q", l.job, id), "ostro status %s", l.job)
+	}
 	if len(l.open) == 0 && !l.follow {
 		l.t.info("job %q has no allocations", l.job)
 		return nil

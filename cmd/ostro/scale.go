@@ -67,7 +67,7 @@ func (d *deployment) scale(ctx context.Context, to *target, id string, by deploy
 		return err
 	}
 	if len(lines) == 0 {
-		return withHint(deploy.ErrNoChanges, "-percent %d of the counts is less than one half: say -count", by.Percent)
+		return withHint(deploy.ErrNoChanges, "-percent %d of the counts rounds to 0: say -count", by.Percent)
 	}
 	for _, line := range lines {
 		d.t.info("scaling job %q: %s", id, line)
