@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -29,7 +30,7 @@ func TestInterruptedPush(t *testing.T) {
 		t.Fatal(err)
 	}
 	arrived := make(chan struct{})
-	begun, aborted := false, false // by one request after the other
+	var begun, aborted atomic.Bool
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		query := r.URL.Query()
 		switch {
@@ -39,9 +40,9 @@ func TestInterruptedPush(t *testing.T) {
 			<-r.Context().Done()        // the client gives it up
 			return
 		case r.Method == http.MethodPost && query.Has("uploads"):
-			begun = true
+			begun.Store(true)
 		case r.Method == http.MethodDelete && query.Has("uploadId"):
-			aborted = true
+			aborted.Store(true)
 		}
 		store.Handler().ServeHTTP(w, r)
 	}))
@@ -68,8 +69,8 @@ func TestInterruptedPush(t *testing.T) {
 	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 130 || !strings.Contains(said.String(), "interrupted") {
 		t.Errorf("%v, not exit code 130:\n%s", err, &said)
 	}
-	if !begun || !aborted {
-		t.Errorf("the upload was begun: %t, and taken back: %t", begun, aborted)
+	if !begun.Load() || !aborted.Load() {
+		t.Errorf("the upload was begun: %t, and taken back: %t", begun.Load(), aborted.Load())
 	}
 }
 
