@@ -14,7 +14,7 @@ job "<% .Job %>" {
     max_parallel      = 1
     health_check      = "<% if .Port %>checks<% else %>task_states<% end %>"
     min_healthy_time  = "5s"
-    healthy_deadline  = "1m"
+    healthy_deadline  = "2m"
     progress_deadline = "0s"
     auto_revert       = true
   }
