@@ -21,6 +21,9 @@ job "java-service" {
   group "web" {
     count = 2
 
+    # Who has just looked into the catalogue is still served.
+    shutdown_delay = "2s"
+
     network {
       port "http" {}
     }

@@ -20,6 +20,9 @@ job "microservice" {
   group "web" {
     count = 2
 
+    # Who has just looked into the catalogue is still served.
+    shutdown_delay = "2s"
+
     restart {
       attempts = 2
       interval = "1m"
