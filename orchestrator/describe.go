@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/nomad/api"
+
+	"ostro/orchestrator/runner"
 )
 
 // Node is what the client nodes say of themselves beyond what the machine is. A
@@ -24,6 +26,8 @@ type Node struct {
 	MinDynamicPort, MaxDynamicPort int
 	MaxKillTimeout                 time.Duration
 	HostVolumes                    map[string]*api.HostVolumeInfo
+	// Fetch bounds the downloads of artifacts.
+	Fetch runner.FetchLimits
 	// Drivers, when not empty, are the only ones; DeniedDrivers are none.
 	Drivers, DeniedDrivers []string
 }

@@ -67,8 +67,25 @@ func superviseCommand() *cli.Command {
 	}
 }
 
+// quietGit has git, which fetches artifacts, ask nobody for a password, and give up
+// a server that is silent for two minutes.
+func quietGit() error {
+	for name, value := range map[string]string{"GIT_TERMINAL_PROMPT": "0", "GIT_HTTP_LOW_SPEED_LIMIT": "1", "GIT_HTTP_LOW_SPEED_TIME": "120"} {
+		if _, set := os.LookupEnv(name); set {
+			continue
+		}
+		if err := os.Setenv(name, value); err != nil {
+			return fmt.Errorf("prepare for git: %w", err)
+		}
+	}
+	return nil
+}
+
 // runAgent runs until it is told to end; -dev then ends its tasks, too.
 func runAgent(ctx context.Context, t *terminal, c *cli.Context) error {
+	if err := quietGit(); err != nil {
+		return err
+	}
 	given, err := loadAgentConfig(t, c)
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 
 	"ostro/orchestrator"
 	"ostro/orchestrator/agentconfig"
+	"ostro/orchestrator/runner"
 	"ostro/orchestrator/telemetry"
 )
 
@@ -130,6 +131,10 @@ func nodeOf(given *agentconfig.Config) orchestrator.Node {
 		Name: given.Name, Class: client.NodeClass, Pool: client.NodePool, Meta: client.Meta,
 		CPU: client.CPUTotalCompute, MemoryMB: client.MemoryTotalMB, DiskMB: client.DiskTotalMB,
 		MinDynamicPort: client.MinDynamicPort, MaxDynamicPort: client.MaxDynamicPort, MaxKillTimeout: client.MaxKillTimeout,
+		Fetch: runner.FetchLimits{
+			HTTPTime: client.Artifact.HTTPReadTimeout, GitTime: client.Artifact.GitTimeout, HgTime: client.Artifact.HgTimeout, S3Time: client.Artifact.S3Timeout,
+			HTTPBytes: client.Artifact.HTTPMaxSize, UnpackBytes: client.Artifact.DecompressionSizeLimit, UnpackFiles: client.Artifact.DecompressionFileCountLimit,
+		},
 		HostVolumes: map[string]*api.HostVolumeInfo{}, Drivers: client.Drivers, DeniedDrivers: client.DeniedDrivers,
 		Reserved: &api.NodeReservedResources{
 			Cpu:      api.NodeReservedCpuResources{CpuShares: uint64(client.Reserved.CPU)},

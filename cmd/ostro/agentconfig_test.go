@@ -53,3 +53,19 @@ func TestConsulBlock(t *testing.T) {
 		})
 	}
 }
+
+func TestQuietGit(t *testing.T) {
+	t.Setenv("GIT_TERMINAL_PROMPT", "1") // is somebody's wish
+	for _, name := range []string{"GIT_HTTP_LOW_SPEED_LIMIT", "GIT_HTTP_LOW_SPEED_TIME"} {
+		t.Setenv(name, "")
+		os.Unsetenv(name)
+	}
+	if err := quietGit(); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"GIT_TERMINAL_PROMPT": "1", "GIT_HTTP_LOW_SPEED_LIMIT": "1", "GIT_HTTP_LOW_SPEED_TIME": "120"} {
+		if got := os.Getenv(name); got != want {
+			t.Errorf("%s is %q, not %q", name, got, want)
+		}
+	}
+}

@@ -56,6 +56,16 @@ type Client struct {
 	MaxDynamicPort         int
 	MaxKillTimeout         time.Duration
 	HostVolumes            []HostVolume
+	Artifact               Artifact
+}
+
+// Artifact is the artifact block of a client: what one download may take. What is
+// not given is zero, and what is given as zero, which stands for no bound, is less.
+type Artifact struct {
+	HTTPReadTimeout, GitTimeout, HgTimeout, S3Timeout time.Duration
+
+	HTTPMaxSize, DecompressionSizeLimit int64 // bytes
+	DecompressionFileCountLimit         int
 }
 
 // Reserved is what a node keeps for others.
@@ -231,6 +241,7 @@ func (c *Client) read(r reader) {
 		r.number("disk", &c.Reserved.DiskMB)
 		r.text("reserved_ports", &c.Reserved.Ports)
 	})
+	r.nested("artifact", c.Artifact.read)
 	r.labelled("host_volume", func(name string, r reader) {
 		v := HostVolume{Name: name}
 		r.text("path", &v.Path)
@@ -242,6 +253,31 @@ func (c *Client) read(r reader) {
 	})
 	// The server is in the same process.
 	r.silent("servers", "server_join", "no_host_uuid")
+}
+
+func (a *Artifact) read(r reader) {
+	for name, into := range map[string]*time.Duration{
+		"http_read_timeout": &a.HTTPReadTimeout, "git_timeout": &a.GitTimeout, "hg_timeout": &a.HgTimeout, "s3_timeout": &a.S3Timeout,
+	} {
+		r.duration(name, into)
+		*into = unbounded(r, name, *into)
+	}
+	r.size("http_max_size", &a.HTTPMaxSize)
+	a.HTTPMaxSize = unbounded(r, "http_max_size", a.HTTPMaxSize)
+	r.size("decompression_size_limit", &a.DecompressionSizeLimit)
+	a.DecompressionSizeLimit = unbounded(r, "decompression_size_limit", a.DecompressionSizeLimit)
+	r.number("decompression_file_count_limit", &a.DecompressionFileCountLimit)
+	a.DecompressionFileCountLimit = unbounded(r, "decompression_file_count_limit", a.DecompressionFileCountLimit)
+	// No bucket of Google's is fetched from.
+	r.silent("gcs_timeout")
+}
+
+// unbounded turns a zero that is written down into a bound that is none.
+func unbounded[N int | int64 | time.Duration](r reader, name string, n N) N {
+	if r.take(name) != nil && n == 0 {
+		return -1
+	}
+	return n
 }
 
 func (t *TLS) read(r reader) {

@@ -62,6 +62,14 @@ client {
     disk           = 1024
     reserved_ports = "22,8000-8100"
   }
+  artifact {
+    http_read_timeout              = "5m"
+    http_max_size                  = "64MiB"
+    git_timeout                    = 0
+    gcs_timeout                    = "1m"
+    decompression_size_limit       = "1.5 GB"
+    decompression_file_count_limit = 0
+  }
   host_volume "data" {
     path = "/srv/data"
   }
@@ -115,6 +123,8 @@ const asJSON = `{
     "max_kill_timeout": "10s", "no_host_uuid": true,
     "meta": {"rack.row": "r1", "owner": "ops"},
     "options": {"driver.denylist": "docker, java", "fingerprint.denylist": "env_aws"},
+    "artifact": {"http_read_timeout": "5m", "http_max_size": "64MiB", "git_timeout": 0, "gcs_timeout": "1m",
+      "decompression_size_limit": "1.5 GB", "decompression_file_count_limit": 0},
     "reserved": {"cpu": 500, "memory": 128, "disk": 1024, "reserved_ports": "22,8000-8100"},
     "host_volume": [{"data": {"path": "/srv/data"}}, {"certs": {"path": "/etc/certs", "read_only": true}}]
   },
@@ -135,7 +145,10 @@ func want() *agentconfig.Config {
 		Client: agentconfig.Client{
 			Enabled: true, NodeClass: "small", NodePool: "batch", CPUTotalCompute: 4000, MemoryTotalMB: 2048, MaxKillTimeout: 10 * time.Second,
 			Meta: map[string]string{"rack.row": "r1", "owner": "ops"}, DeniedDrivers: []string{"docker", "java"},
-			Reserved:    agentconfig.Reserved{CPU: 500, MemoryMB: 128, DiskMB: 1024, Ports: "22,8000-8100"},
+			Reserved: agentconfig.Reserved{CPU: 500, MemoryMB: 128, DiskMB: 1024, Ports: "22,8000-8100"},
+			Artifact: agentconfig.Artifact{
+				HTTPReadTimeout: 5 * time.Minute, GitTimeout: -1, HTTPMaxSize: 64 << 20, DecompressionSizeLimit: 1_500_000_000, DecompressionFileCountLimit: -1,
+			},
 			HostVolumes: []agentconfig.HostVolume{{Name: "certs", Path: "/etc/certs", ReadOnly: true}, {Name: "data", Path: "/srv/data"}},
 		},
 		TLS: agentconfig.TLS{HTTP: true, CAFile: "ca.pem", CertFile: "cert.pem", KeyFile: "key.pem"}, ACL: agentconfig.ACL{Enabled: true},

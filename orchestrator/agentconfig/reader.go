@@ -102,6 +102,25 @@ func (r reader) duration(name string, into *time.Duration) {
 	*into = d
 }
 
+// size takes "100GB", "64 MiB" or a plain number of bytes. (Nomad: the units of go-humanize.)
+func (r reader) size(name string, into *int64) {
+	text, t := r.plain(name)
+	if t == nil {
+		return
+	}
+	digits := strings.TrimRight(text, "BbKkMmGgTti ")
+	n, err := strconv.ParseFloat(digits, 64)
+	unit, known := map[string]float64{
+		"": 1, "b": 1, "k": 1e3, "kb": 1e3, "m": 1e6, "mb": 1e6, "g": 1e9, "gb": 1e9, "t": 1e12, "tb": 1e12,
+		"ki": 1 << 10, "kib": 1 << 10, "mi": 1 << 20, "mib": 1 << 20, "gi": 1 << 30, "gib": 1 << 30, "ti": 1 << 40, "tib": 1 << 40,
+	}[strings.ToLower(strings.TrimSpace(text[len(digits):]))]
+	if err != nil || !known || n < 0 {
+		r.errorf(t.at, "%s%s is no size such as 100MB: %q", r.name, name, text)
+		return
+	}
+	*into = int64(n * unit)
+}
+
 func (r reader) texts(name string, into *[]string) {
 	t := r.take(name)
 	if t == nil {

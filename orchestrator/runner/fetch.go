@@ -21,14 +21,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Limits of downloads (Nomad: the defaults of its artifact block; the idle time is our own).
+// How many artifacts of a task are fetched at once (Nomad), and how long a server may be silent.
 const (
-	fetchParallel  = 3
-	fetchTime      = 30 * time.Minute
-	fetchIdleTime  = 2 * time.Minute
-	fetchMaxBytes  = 100 << 30
-	unpackMaxFiles = 4096
-	unpackMaxBytes = 100 << 30
+	fetchParallel = 3
+	fetchIdleTime = 2 * time.Minute
 )
 
 // fetch downloads the task's artifacts, unless they are there already. The error holds no credentials.
@@ -55,7 +51,7 @@ func (t *task) fetch(ctx context.Context, spec *api.Task, env taskEnv, taskDir s
 	group.SetLimit(fetchParallel)
 	for i, artifact := range spec.Artifacts {
 		group.Go(func() error {
-			d := download{artifact: artifact, env: env, bucket: t.alloc.runner.conf.Bucket}
+			d := download{artifact: artifact, env: env, limits: t.alloc.runner.conf.Fetch.withDefaults(), bucket: t.alloc.runner.conf.Bucket}
 			if err := d.run(ctx, root, filepath.Join(tmp, fmt.Sprint(i)), taskDir); err != nil {
 				return fmt.Errorf("failed to download artifact %q: getter subprocess failed: exit status 1: failed to download artifact: %s", redactURL(env.replace(deref(artifact.GetterSource))), d.redact(err))
 			}
@@ -73,6 +69,7 @@ func (t *task) fetch(ctx context.Context, spec *api.Task, env taskEnv, taskDir s
 type download struct {
 	artifact *api.TaskArtifact
 	env      taskEnv
+	limits   FetchLimits
 	bucket   func(string) (S3Endpoint, bool)
 	dest     string   // absolute path
 	secrets  []string // values that no message may hold
@@ -91,25 +88,34 @@ func (d *download) run(ctx context.Context, root *os.Root, tmp, taskDir string) 
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, fetchTime)
-	defer cancel()
+	if most := d.limits.timeOf(g); most > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, most, fmt.Errorf("it took longer than %v", most))
+		defer cancel()
+	}
 	client := &getter.Client{
 		// Only the one that fits: go-getter tries all that accept a source, one after the other.
 		Getters:         []getter.Getter{g},
-		Decompressors:   getter.LimitedDecompressors(unpackMaxFiles, unpackMaxBytes),
+		Decompressors:   getter.LimitedDecompressors(d.limits.UnpackFiles, d.limits.UnpackBytes),
 		DisableSymlinks: true,
 	}
-	_, err = client.Get(ctx, &getter.Request{
-		Src:     src,
-		Dst:     tmp,
-		GetMode: d.mode(),
-		Umask:   fs.ModeSetuid | fs.ModeSetgid,
-		Copy:    true,
+	err = abandoned(ctx, func() error {
+		_, err := client.Get(ctx, &getter.Request{
+			Src:     src,
+			Dst:     tmp,
+			GetMode: d.mode(),
+			Umask:   fs.ModeSetuid | fs.ModeSetgid,
+			Copy:    true,
+		})
+		return err
 	})
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if err != nil {
 		return err
 	}
-	if _, err := os.Lstat(tmp); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(tmp); d.mode() == getter.ModeDir && errors.Is(err, fs.ErrNotExist) {
 		return nil // a page where a folder was asked for is none (Nomad)
 	}
 	return moveTree(root, tmp, d.dest)
@@ -191,11 +197,11 @@ func (d *download) getter(source string) (getter.Getter, string, error) {
 	case "http", "https":
 		return d.httpGetter(), rest, nil
 	case "git", "hg":
-		return gitOrHg(scheme), source, nil
+		return d.gitOrHg(scheme), source, nil
 	case "ssh":
-		return gitOrHg("git"), source, nil
+		return d.gitOrHg("git"), source, nil
 	case "":
-		git := gitOrHg("git")
+		git := d.gitOrHg("git")
 		if ok, err := getter.Detect(&getter.Request{Src: source}, git); err == nil && ok {
 			return git, source, nil
 		}
@@ -204,12 +210,12 @@ func (d *download) getter(source string) (getter.Getter, string, error) {
 	return nil, "", fmt.Errorf("download not supported for scheme '%s'", scheme)
 }
 
-func gitOrHg(scheme string) getter.Getter {
+func (d *download) gitOrHg(scheme string) getter.Getter {
 	if scheme == "hg" {
-		return &getter.HgGetter{Timeout: fetchTime}
+		return &getter.HgGetter{Timeout: max(0, d.limits.HgTime)}
 	}
 	return &getter.GitGetter{
-		Timeout:   fetchTime,
+		Timeout:   max(0, d.limits.GitTime),
 		Detectors: []getter.Detector{new(getter.GitHubDetector), new(getter.GitLabDetector), new(getter.GitDetector), new(getter.BitBucketDetector)},
 	}
 }
@@ -237,11 +243,9 @@ func (d *download) httpGetter() getter.Getter {
 	return &getter.HttpGetter{
 		Netrc:                 true,
 		Header:                header,
-		Client:                &http.Client{Transport: transport},
+		Client:                &http.Client{Transport: sizeLimit{transport, d.limits.HTTPBytes}},
 		XTerraformGetDisabled: true,
 		DoNotCheckHeadFirst:   true,
-		ReadTimeout:           fetchTime,
-		MaxBytes:              fetchMaxBytes,
 	}
 }
 

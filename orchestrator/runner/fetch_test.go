@@ -72,6 +72,11 @@ func tarGz(t *testing.T, headers ...*tar.Header) []byte {
 // fetchOne downloads an artifact for a task named web and returns what is in the task's folder then, by path.
 func fetchOne(t *testing.T, artifact *api.TaskArtifact, bucket func(string) (S3Endpoint, bool), there map[string]string) (map[string]string, error) {
 	t.Helper()
+	return fetchWithin(t, FetchLimits{}, artifact, bucket, there)
+}
+
+func fetchWithin(t *testing.T, limits FetchLimits, artifact *api.TaskArtifact, bucket func(string) (S3Endpoint, bool), there map[string]string) (map[string]string, error) {
+	t.Helper()
 	allocDir := t.TempDir()
 	taskDir := filepath.Join(allocDir, "web")
 	for _, d := range []string{"web/local", "alloc/data", ".fetch-web"} {
@@ -94,7 +99,7 @@ func fetchOne(t *testing.T, artifact *api.TaskArtifact, bucket func(string) (S3E
 	defer root.Close()
 	spec := &api.Task{Name: "web"}
 	a := allocation("a1", spec)
-	d := download{artifact: artifact, env: newTaskEnv(a, a.Job.TaskGroups[0], spec, &api.Node{}, hostFolders(allocDir, spec.Name)), bucket: bucket}
+	d := download{artifact: artifact, env: newTaskEnv(a, a.Job.TaskGroups[0], spec, &api.Node{}, hostFolders(allocDir, spec.Name)), limits: limits.withDefaults(), bucket: bucket}
 	err = d.run(t.Context(), root, filepath.Join(allocDir, ".fetch-web", "0"), taskDir)
 	if err != nil {
 		err = fmt.Errorf("%s", d.redact(err))

@@ -38,6 +38,9 @@ type Config struct {
 	// own catalogue.
 	Consul *consul.Client
 
+	// Fetch bounds the downloads of artifacts.
+	Fetch FetchLimits
+
 	// MaxKillTimeout caps the kill_timeout of tasks. Default 30s (Nomad: max_kill_timeout).
 	MaxKillTimeout time.Duration
 

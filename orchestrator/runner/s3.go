@@ -69,7 +69,7 @@ func (d *download) s3Getter(u *url.URL, forced bool) (getter.Getter, string, boo
 	if !ok || !amazon && !forced {
 		return nil, "", false
 	}
-	g := &s3Getter{addr: addr}
+	g := &s3Getter{addr: addr, limits: d.limits}
 	if d.bucket != nil && amazon {
 		if own, isOwn := d.bucket(addr.bucket); isOwn {
 			g.own = &own
@@ -83,8 +83,9 @@ func (d *download) s3Getter(u *url.URL, forced bool) (getter.Getter, string, boo
 
 // An s3Getter fetches one object, or all below a prefix.
 type s3Getter struct {
-	addr s3Address
-	own  *S3Endpoint // the agent's own store, whose keys count whatever the options say
+	addr   s3Address
+	limits FetchLimits
+	own    *S3Endpoint // the agent's own store, whose keys count whatever the options say
 }
 
 // Detect implements getter.Getter: the choice has been made.
@@ -166,7 +167,7 @@ func (g *s3Getter) GetFile(ctx context.Context, req *getter.Request) error {
 	if version := req.URL().Query().Get("version"); version != "" {
 		in.VersionId = &version
 	}
-	return getObject(ctx, client, in, req.Dst)
+	return g.getObject(ctx, client, in, req.Dst)
 }
 
 // Get implements getter.Getter: it fetches all objects below a prefix.
@@ -190,11 +191,11 @@ func (g *s3Getter) Get(ctx context.Context, req *getter.Request) error {
 			if !filepath.IsLocal(rel) {
 				return fmt.Errorf("the name of an object leads out of its folder: %q", rel)
 			}
-			if files++; files > unpackMaxFiles {
-				return fmt.Errorf("more than %d objects are below %s", unpackMaxFiles, g.prefix())
+			if files++; g.limits.UnpackFiles > 0 && files > g.limits.UnpackFiles {
+				return fmt.Errorf("more than %d objects are below %s", g.limits.UnpackFiles, g.prefix())
 			}
 			in := &s3.GetObjectInput{Bucket: &g.addr.bucket, Key: object.Key}
-			if err := getObject(ctx, client, in, filepath.Join(req.Dst, rel)); err != nil {
+			if err := g.getObject(ctx, client, in, filepath.Join(req.Dst, rel)); err != nil {
 				return err
 			}
 		}
@@ -202,7 +203,7 @@ func (g *s3Getter) Get(ctx context.Context, req *getter.Request) error {
 	return os.MkdirAll(req.Dst, 0o755)
 }
 
-func getObject(ctx context.Context, client *s3.Client, in *s3.GetObjectInput, dst string) error {
+func (g *s3Getter) getObject(ctx context.Context, client *s3.Client, in *s3.GetObjectInput, dst string) error {
 	out, err := client.GetObject(ctx, in)
 	if err != nil {
 		return s3Error(err)
@@ -215,7 +216,11 @@ func getObject(ctx context.Context, client *s3.Client, in *s3.GetObjectInput, ds
 	if err != nil {
 		return err
 	}
-	n, err := io.Copy(f, io.LimitReader(out.Body, fetchMaxBytes))
+	body := io.Reader(out.Body)
+	if most := g.limits.HTTPBytes; most > 0 {
+		body = &boundedBody{ReadCloser: out.Body, most: most}
+	}
+	n, err := io.Copy(f, body)
 	if err == nil && out.ContentLength != nil && n != *out.ContentLength {
 		err = io.ErrUnexpectedEOF
 	}
