@@ -73,6 +73,89 @@ var nodes = []scenario{
 		s.drain(&api.DrainSpec{Deadline: -1 * time.Second})
 		s.until("it has ended", func() bool { return s.ended("g[0]") })
 	}},
+	{name: "batch-drained-with-a-deadline", full: true, alone: true, run: func(s *session) {
+		s.register(spec{kind: "batch", count: 2})
+		s.untilAllocs(2, "running")
+		s.drain(&api.DrainSpec{Deadline: 3 * time.Second})
+		s.until("both have ended", func() bool { return s.ended("g[0]") && s.ended("g[1]") })
+		s.look()
+		s.eligible(true)
+		s.evaluate(false)
+	}},
+	{name: "batch-that-ends-while-it-is-drained", full: true, alone: true, run: func(s *session) {
+		s.register(spec{kind: "batch", script: "sleep 2; exit 0"})
+		s.untilAllocs(1, "running")
+		s.drain(&api.DrainSpec{Deadline: time.Hour})
+		s.untilAllocs(1, "complete")
+		s.untilDrained()
+	}},
+	{name: "sysbatch-drained", full: true, alone: true, run: func(s *session) {
+		s.register(spec{kind: "sysbatch"})
+		s.untilAllocs(1, "running")
+		s.drain(&api.DrainSpec{Deadline: -1 * time.Second})
+		s.until("it has ended", func() bool { return s.ended("g[0]") })
+		s.look()
+		s.eligible(true)
+	}},
+	{name: "system-job-updated-while-ineligible", full: true, alone: true, differs: "a version that no node takes yet has its deployment when one does; in Nomad it is successful with none", run: func(s *session) {
+		s.deploy(spec{kind: "system"})
+		s.eligible(false)
+		s.register(spec{kind: "system", script: "exec sleep 1001"})
+		s.look()
+		s.eligible(true)
+		s.untilAllocs(1, "running")
+	}},
+	{name: "system-job-registered-while-ineligible", full: true, alone: true, run: func(s *session) {
+		s.eligible(false)
+		s.register(spec{kind: "system"})
+		s.look()
+		s.eligible(true)
+		s.untilAllocs(1, "running")
+	}},
+	{name: "drained-with-two-groups", full: true, alone: true, run: func(s *session) {
+		j := spec{group: "migrate {\nhealth_check = \"task_states\"\nmin_healthy_time = \"0s\"\nhealthy_deadline = \"1m\"\n}"}
+		j.more = j.another("h")
+		s.deploy(j)
+		s.drain(&api.DrainSpec{Deadline: time.Hour})
+		s.until("both have ended", func() bool { return s.ended("g[0]") && s.ended("h[0]") })
+		s.untilDrained()
+		s.eligible(true)
+		s.untilAllocs(2, "running")
+	}},
+	{name: "registered-while-drained", full: true, alone: true, run: func(s *session) {
+		s.drain(&api.DrainSpec{Deadline: time.Hour})
+		s.register(spec{})
+		s.untilBlocked()
+		s.look()
+		s.eligible(true)
+		s.untilDeployment("successful")
+	}},
+	{name: "collected-but-for-what-runs", full: true, alone: true, run: func(s *session) {
+		s.register(spec{kind: "batch", count: 2, script: "[ $NOMAD_ALLOC_INDEX = 0 ] && exit 0; exec sleep 1000"})
+		s.untilAllocs(1, "complete")
+		s.untilAllocs(1, "running")
+		s.check(s.client.System().GarbageCollect())
+	}},
+	{name: "collected-with-failed-ones", full: true, alone: true, run: func(s *session) {
+		s.register(undeployed(spec{count: 2, script: "[ $NOMAD_ALLOC_INDEX = 0 ] && exit 3; exec sleep 1000"}))
+		s.untilAllocs(1, "failed")
+		s.untilAllocs(1, "running")
+		s.check(s.client.System().GarbageCollect())
+		s.look()
+		s.evaluate(false)
+	}},
+	{name: "batch-collected-and-run-again", full: true, alone: true, run: func(s *session) {
+		s.register(spec{kind: "batch", script: "exit 0"})
+		s.untilAllocs(1, "complete")
+		s.untilJob("dead")
+		s.check(s.client.System().GarbageCollect())
+		s.until("the job is gone", func() bool {
+			_, _, err := s.client.Jobs().Info(s.job, nil)
+			return err != nil
+		})
+		s.register(spec{kind: "batch", script: "exit 0"})
+		s.untilAllocs(1, "complete")
+	}},
 	{name: "collected", full: true, alone: true, run: func(s *session) {
 		s.deploy(spec{})
 		s.stop(false)
