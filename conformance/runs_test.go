@@ -134,12 +134,6 @@ var runs = []scenario{
 		s.untilReplaced()
 		s.sayScores()
 	}},
-	{name: "property-of-the-job-once", full: true, run: func(s *session) {
-		s.register(undeployed(spec{job: constraint("${node.unique.name}", "distinct_property", "")}))
-		s.untilAllocs(1, "running")
-		s.register(undeployed(spec{job: constraint("${node.unique.name}", "distinct_property", ""), more: undeployed(spec{}).another("h")}))
-		s.untilBlocked()
-	}},
 	{name: "property-that-is-missing", full: true, run: func(s *session) {
 		s.register(undeployed(spec{group: constraint("${meta.nope}", "distinct_property", "")}))
 		s.untilBlocked()
