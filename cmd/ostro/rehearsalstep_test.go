@@ -114,7 +114,7 @@ func (r *pipelineRun) environ(step bitbucketStep, work, home string) []string {
 		"CI=true", "BITBUCKET_COMMIT=" + r.commit, "BITBUCKET_BRANCH=main", "BITBUCKET_BUILD_NUMBER=7", "BITBUCKET_CLONE_DIR=" + work,
 		"BITBUCKET_REPO_FULL_NAME=team/shop", "BITBUCKET_REPO_SLUG=shop", "BITBUCKET_WORKSPACE=team",
 		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "GOCACHE=" + goEnv("GOCACHE"), "GOMODCACHE=" + goEnv("GOMODCACHE"),
-		"GOPROXY=off", "GOTOOLCHAIN=local", "GOFLAGS=-mod=mod", "GOMAXPROCS=2",
+		"GOPROXY=off", "GOTOOLCHAIN=local", "GOFLAGS=-mod=mod -ldflags=-w", "GOMAXPROCS=2",
 	}, append(r.stage.variables(r.role), r.given...)...)
 	if step.OIDC {
 		env = append(env, "BITBUCKET_STEP_OIDC_TOKEN="+rehearsalToken)
