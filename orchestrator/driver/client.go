@@ -15,6 +15,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -34,6 +36,7 @@ type RawExec struct {
 	attends sync.WaitGroup
 
 	starting sync.Mutex // one start of a supervisor at a time
+	started  []supervising
 }
 
 var _ Driver = (*RawExec)(nil)
@@ -82,6 +85,7 @@ func (d *RawExec) End(ctx context.Context) error {
 	for {
 		lock, err := lockFile(filepath.Join(d.dir, "supervisor", "lock"))
 		if err == nil {
+			d.endLatecomers()
 			return lock.Close()
 		}
 		if !errors.Is(err, errLocked) {
@@ -91,6 +95,24 @@ func (d *RawExec) End(ctx context.Context) error {
 			return fmt.Errorf("end the supervisor: %w", err)
 		}
 	}
+}
+
+// A supervising process is one that this agent has started, until it has ended.
+type supervising struct {
+	process *os.Process
+	ended   <-chan struct{}
+}
+
+// endLatecomers ends what was started beside another supervisor and has not come to see that yet. The caller has the
+// lock, so none of them looks after a task.
+func (d *RawExec) endLatecomers() {
+	d.starting.Lock()
+	defer d.starting.Unlock()
+	for _, s := range d.started {
+		s.process.Kill() // it may have ended
+		<-s.ended
+	}
+	d.started = nil
 }
 
 // Start implements [Driver].
@@ -272,7 +294,7 @@ func (d *RawExec) startSupervisor() (ended <-chan struct{}, err error) {
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Dir = "/"
 	// Tasks may run as the same user and could read the supervisor's environment: it gets none of the agent's secrets.
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), startedBy + "=" + strconv.Itoa(os.Getpid())}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -282,7 +304,18 @@ func (d *RawExec) startSupervisor() (ended <-chan struct{}, err error) {
 		defer close(done)
 		cmd.Wait() // it tells in its log why it ended
 	}()
+	d.started = slices.DeleteFunc(d.started, func(s supervising) bool { return closed(s.ended) })
+	d.started = append(d.started, supervising{cmd.Process, done})
 	return done, nil
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // runnable returns what to run for name. The file of this very program may have been removed, as "go run" does: Linux

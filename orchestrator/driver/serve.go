@@ -72,7 +72,36 @@ func listen(dir string) (net.Listener, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	return net.Listen("unix", path)
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	unix := listener.(*net.UnixListener)
+	unix.SetUnlinkOnClose(false) // another's may be there by then
+	info, err := os.Lstat(path)
+	if err != nil {
+		return nil, errors.Join(err, unix.Close())
+	}
+	return ownSocket{unix, info}, nil
+}
+
+// An ownSocket knows its file.
+type ownSocket struct {
+	*net.UnixListener
+	file os.FileInfo
+}
+
+// removeSocket removes the file of a socket, unless it is another's: of a supervisor that came after the folder of this
+// one was removed.
+func removeSocket(l net.Listener) {
+	own, ok := l.(ownSocket)
+	if !ok {
+		return
+	}
+	path := own.Addr().String()
+	if info, err := os.Lstat(path); err == nil && os.SameFile(info, own.file) {
+		os.Remove(path)
+	}
 }
 
 // httpServer answers the calls of [RawExec].

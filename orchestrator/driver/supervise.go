@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -62,8 +63,22 @@ func Supervise(ctx context.Context, dir string) error {
 	if err != nil {
 		return fmt.Errorf("supervise %s: %w", dir, err)
 	}
+	defer removeSocket(listener)
 	s.adopt()
+	if running, _, _ := s.counts(); running == 0 && agentGone() {
+		listener.Close()
+		return nil // one that came too late
+	}
 	return s.serve(ctx, listener)
+}
+
+// startedBy is the environment variable that has the process ID of the agent that started a supervisor.
+const startedBy = "OSTRO_AGENT_PID"
+
+// agentGone reports whether the agent that has started this supervisor is no more.
+func agentGone() bool {
+	pid, err := strconv.Atoi(os.Getenv(startedBy))
+	return err == nil && pid != os.Getppid()
 }
 
 // adopt takes over what an earlier supervisor has left.

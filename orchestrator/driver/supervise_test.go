@@ -334,3 +334,51 @@ func TestNodesDoNotShareTasks(t *testing.T) {
 		t.Errorf("the other node's task has ended too: %+v, %v", exit, err)
 	}
 }
+
+// A supervisor that comes when its agent has gone, and finds nothing to look after, does not wait for another one.
+func TestSupervisorThatComesTooLate(t *testing.T) {
+	t.Setenv(startedBy, "1")
+	took := time.Hour
+	for range 5 { // one of them has a machine that is not busy
+		began := time.Now()
+		if err := Supervise(t.Context(), t.TempDir()); err != nil {
+			t.Fatal(err)
+		}
+		took = min(took, time.Since(began))
+	}
+	if took >= idleEnd {
+		t.Errorf("it waited: %v", took)
+	}
+}
+
+// The end of a supervisor whose folder was removed leaves the socket of its successor in place.
+func TestFolderRemoved(t *testing.T) {
+	dir := t.TempDir()
+	d, err := NewRawExec(t.Context(), dir, []string{os.Args[0], "supervise"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	old := d.started[0]
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	next := connect(t, dir)
+	<-old.ended // it was idle
+	next.http.CloseIdleConnections()
+	task := scriptTask(t, dir, "a/web/1", "exit 3")
+	if err := next.Start(soon(t), task); err != nil {
+		t.Fatal(err)
+	}
+	if exit, err := next.Wait(soon(t), task.ID); err != nil || exit.Code != 3 {
+		t.Errorf("%+v, %v", exit, err)
+	}
+	if n := len(next.started); n != 1 {
+		t.Errorf("%d supervisors were started, not 1", n)
+	}
+}

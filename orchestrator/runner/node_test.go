@@ -81,7 +81,7 @@ func runNode(t *testing.T, dir string, drivers *driver.Set, change func(*Config)
 func nodeDir(t *testing.T) string {
 	dir := t.TempDir()
 	t.Cleanup(func() {
-		deadline := time.Now().Add(5 * time.Second)
+		deadline := time.Now().Add(time.Minute)
 		tick := time.NewTicker(5 * time.Millisecond)
 		defer tick.Stop()
 		for time.Now().Before(deadline) && len(processesOf(t, dir)) > 0 {
