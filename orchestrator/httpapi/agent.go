@@ -55,9 +55,15 @@ func hostName() string {
 	return name
 }
 
-func (s *server) agentHealth(*request) (any, error) {
-	ok := map[string]any{"message": "ok", "ok": true}
-	return map[string]any{"client": ok, "server": ok}, nil
+// agentHealth tells of the server and the client, or of the one that is asked for.
+func (s *server) agentHealth(r *request) (any, error) {
+	health := map[string]any{}
+	for _, kind := range []string{"client", "server"} {
+		if asked := r.query.Get("type"); asked == "" || asked == kind {
+			health[kind] = map[string]any{"message": "ok", "ok": true}
+		}
+	}
+	return health, nil
 }
 
 func (s *server) agentMembers(*request) (any, error) {

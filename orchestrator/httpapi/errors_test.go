@@ -97,6 +97,8 @@ func TestErrorsAreNomads(t *testing.T) {
 		{"GET", "/v1/status/leader", "", 200, `"127.0.0.1:4646"`},
 		{"GET", "/v1/status/peers", "", 200, `["127.0.0.1:4646"]`},
 		{"GET", "/v1/regions", "", 200, `["global"]`},
+		{"GET", "/v1/agent/health?type=client", "", 200, `{"client":{"message":"ok","ok":true}}`},
+		{"GET", "/v1/allocation/" + nobody + "/checks", "", 404, `Unknown allocation "` + nobody + `"`},
 		{"GET", "/v1/agent/health", "", 200, `{"client":{"message":"ok","ok":true},"server":{"message":"ok","ok":true}}`},
 		{"GET", "/v1/quotas", "", 501, "Nomad Enterprise only endpoint"},
 		{"PUT", "/v1/quota", `{}`, 501, "Nomad Enterprise only endpoint"},

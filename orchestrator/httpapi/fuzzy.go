@@ -67,7 +67,11 @@ func (s *server) fuzzySearch(r *request) (any, error) {
 			reply.Matches[kind] = append(reply.Matches[kind], hit.FuzzyMatch)
 		}
 	}
-	return answer{value: reply, index: snap.Index()}, nil
+	return answer{value: struct {
+		Matches     map[contexts.Context][]api.FuzzyMatch
+		Truncations map[contexts.Context]bool
+		meta
+	}{reply.Matches, reply.Truncations, knownAt(snap.Index())}, index: snap.Index()}, nil
 }
 
 // fuzzyLimit is how many matches a fuzzy search shows of a kind. (Nomad.)

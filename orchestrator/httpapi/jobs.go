@@ -43,7 +43,7 @@ func (s *server) jobList(r *request, read func(*state.Snapshot, memdb.WatchSet) 
 	if err != nil {
 		return nil, err
 	}
-	stubs := make([]*api.JobListStub, len(jobs))
+	stubs := make([]jobListStub, len(jobs))
 	for i, job := range jobs {
 		stubs[i] = jobStub(job, summarize(found.snap, nil, job))
 		if meta {
@@ -56,8 +56,15 @@ func (s *server) jobList(r *request, read func(*state.Snapshot, memdb.WatchSet) 
 // jobKey sorts jobs.
 func jobKey(job *api.Job) key { return namespaceKey(*job.Namespace, *job.ID) }
 
-func jobStub(job *api.Job, summary *api.JobSummary) *api.JobListStub {
-	return &api.JobListStub{
+// jobListStub has also what the client library does not read. (Nomad.)
+type jobListStub struct {
+	*api.JobListStub
+	NodePool    string
+	Multiregion *api.Multiregion
+}
+
+func jobStub(job *api.Job, summary *api.JobSummary) jobListStub {
+	stub := &api.JobListStub{
 		ID: *job.ID, ParentID: *job.ParentID, Name: *job.Name, Namespace: *job.Namespace,
 		Datacenters: job.Datacenters, Type: *job.Type, Priority: *job.Priority,
 		Periodic: job.IsPeriodic(), ParameterizedJob: job.IsParameterized(), Stop: *job.Stop,
@@ -65,6 +72,11 @@ func jobStub(job *api.Job, summary *api.JobSummary) *api.JobListStub {
 		CreateIndex: *job.CreateIndex, ModifyIndex: *job.ModifyIndex, JobModifyIndex: *job.JobModifyIndex,
 		SubmitTime: *job.SubmitTime,
 	}
+	pool := api.NodePoolDefault
+	if job.NodePool != nil {
+		pool = *job.NodePool
+	}
+	return jobListStub{stub, pool, nil}
 }
 
 func (s *server) readJob(r *request) (any, error) {
@@ -114,6 +126,7 @@ func jobIndex(job *api.Job) uint64 {
 type versionsReply struct {
 	Versions []*api.Job
 	Diffs    []*api.JobDiff
+	meta
 }
 
 func (s *server) jobVersions(r *request) (any, error) {
@@ -141,6 +154,7 @@ func (s *server) jobVersions(r *request) (any, error) {
 			return nil, err
 		}
 	}
+	reply.meta = knownAt(index)
 	return answer{value: reply, index: index}, nil
 }
 

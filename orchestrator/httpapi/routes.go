@@ -33,6 +33,7 @@ func (s *server) routes() map[string]route {
 		"/v1/allocations":                       {get: s.listAllocs},
 		"/v1/allocation/{id}":                   {get: s.readAlloc},
 		"/v1/allocation/{id}/stop":              {put: s.stopAlloc},
+		"/v1/allocation/{id}/checks":            {get: s.allocChecks},
 		"/v1/deployments":                       {get: s.listDeployments},
 		"/v1/deployment/{id}":                   {get: s.readDeployment},
 		"/v1/deployment/allocations/{id}":       {get: s.deploymentAllocs},

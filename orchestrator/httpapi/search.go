@@ -39,7 +39,11 @@ func (s *server) search(r *request) (any, error) {
 		reply.Truncations[kind] = len(matches) > searchLimit
 		reply.Matches[kind] = matches[:min(len(matches), searchLimit)]
 	}
-	return answer{value: reply, index: snap.Index()}, nil
+	return answer{value: struct {
+		Matches     map[contexts.Context][]string
+		Truncations map[contexts.Context]bool
+		meta
+	}{reply.Matches, reply.Truncations, knownAt(snap.Index())}, index: snap.Index()}, nil
 }
 
 // searchKinds are the kinds that a context means.
