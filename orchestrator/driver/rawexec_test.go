@@ -98,7 +98,7 @@ func TestExitCodes(t *testing.T) {
 			if err := d.Start(t.Context(), shell(t, sub, tc.name, tc.script)); err != nil {
 				t.Fatal(err)
 			}
-			exit, err := d.Wait(within(t, 10*time.Second), tc.name)
+			exit, err := d.Wait(within(t, 2*time.Minute), tc.name)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -114,7 +114,7 @@ func TestExitCodes(t *testing.T) {
 			}
 		})
 	}
-	if err := d.End(within(t, 10*time.Second)); err != nil {
+	if err := d.End(within(t, 2*time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 }

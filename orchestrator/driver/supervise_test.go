@@ -47,7 +47,7 @@ func connect(t *testing.T, dir string) *RawExec {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
 		ids, err := d.List(ctx, "")
 		for _, id := range ids {
@@ -61,7 +61,7 @@ func connect(t *testing.T, dir string) *RawExec {
 }
 
 func soon(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
