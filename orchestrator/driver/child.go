@@ -137,8 +137,9 @@ func (c *child) carry(stream string) error {
 		return fmt.Errorf("read the pipe of %s: %w", stream, err)
 	}
 	c.pipes = append(c.pipes, pipe)
+	w := newRotator(c.rec.Logs, stream)
+	_ = w.open() // The file of a task that says nothing is there, too (Nomad). What fails now is tried again.
 	c.logs.Go(func() {
-		w := newRotator(c.rec.Logs, stream)
 		buf := make([]byte, 64<<10)
 		_, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{pipe}, buf)
 		if errors.Is(err, os.ErrDeadlineExceeded) {

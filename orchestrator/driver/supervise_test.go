@@ -382,3 +382,18 @@ func TestFolderRemoved(t *testing.T) {
 		t.Errorf("%d supervisors were started, not 1", n)
 	}
 }
+
+// TestLogsOfASilentTask has both files there from the start, for whoever reads them.
+func TestLogsOfASilentTask(t *testing.T) {
+	dir := t.TempDir()
+	d := connect(t, dir)
+	task := scriptTask(t, dir, "a/web/1", "exit 0")
+	if err := d.Start(soon(t), task); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"web.stdout.0", "web.stderr.0"} {
+		if info, err := os.Stat(filepath.Join(task.Logs.Dir, name)); err != nil || info.Size() != 0 {
+			t.Errorf("%s: %+v, %v", name, info, err)
+		}
+	}
+}
