@@ -297,7 +297,7 @@ var deployments = []scenario{
 		s.untilDeployment("failed")
 	}},
 	{name: "progress-deadline-0", run: func(s *session) {
-		s.register(spec{update: "progress_deadline = \"0s\"\nhealthy_deadline = \"1s\"\nmin_healthy_time = \"900ms\"",
+		s.register(spec{update: "progress_deadline = \"0s\"\nhealthy_deadline = \"8s\"\nmin_healthy_time = \"900ms\"",
 			tasks: task("before", "", "", "lifecycle { hook = \"prestart\" }", "")})
 		s.untilDeployment("failed")
 	}},

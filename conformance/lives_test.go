@@ -29,7 +29,7 @@ var lives = []scenario{
 		s.untilAllocs(1, "complete")
 	}},
 	{name: "two-mains-of-a-service-of-which-one-ends", full: true, run: func(s *session) {
-		s.register(undeployed(spec{script: "exit 0", tasks: task("u", "", "", "", "")}))
+		s.register(undeployed(spec{script: "sleep 2; exit 0", tasks: task("u", "", "", "", "")}))
 		s.untilAllocs(1, "failed")
 	}},
 	{name: "sidecar-that-fails", full: true, run: func(s *session) {
@@ -289,6 +289,110 @@ var lives = []scenario{
 		s.nextSecond()
 		s.dispatch("", nil, "")
 		s.untilChild(1, "running")
+	}},
+	{name: "check-that-fails-after-the-deployment", full: true, run: func(s *session) {
+		s.deploy(spec{update: checked, group: offers(s, strings.Replace(tcpCheck, "}", "check_restart {\nlimit = 2\n}\n}", 1)), script: s.once("true") + "; " + s.listener()})
+		s.untilServices(1)
+		s.sayServices()
+	}},
+	{name: "service-of-a-stopped-task", full: true, run: func(s *session) {
+		s.deploy(spec{group: port, script: "sleep 2; exit 3", task: service("port = \"http\""), restart: quick(1, "fail")})
+		s.untilAllocs(1, "failed")
+		s.until("it is gone", func() bool {
+			list, _, err := s.client.Services().Get("x", nil)
+			s.check(err)
+			return !slices.ContainsFunc(list, func(r *api.ServiceRegistration) bool { return r.JobID == s.job })
+		})
+	}},
+	{name: "service-that-changes-its-name", full: true, run: func(s *session) {
+		s.deploy(spec{group: offers(s, "")})
+		s.untilServices(1)
+		s.register(spec{group: strings.Replace(offers(s, ""), s.job, s.job+"-too", 1)})
+		s.untilDeployment("successful")
+		s.untilServices(0)
+	}},
+	{name: "scaled-down-and-up-again", full: true, run: func(s *session) {
+		s.deploy(spec{count: 3})
+		s.scale(1)
+		s.untilDeployment("successful")
+		s.scale(2)
+		s.untilDeployment("successful")
+	}},
+	{name: "scaled-with-canaries", full: true, run: func(s *session) {
+		s.deploy(spec{count: 2, update: `canary = 1`})
+		s.scale(4)
+		s.untilDeployment("successful")
+	}},
+	{name: "scaled-by-what-a-policy-forbids", full: true, run: func(s *session) {
+		s.deploy(spec{group: strings.Replace(bounded, "enabled = true", "enabled = false", 1)})
+		s.scale(9)
+		s.scale(3)
+		s.untilDeployment("successful")
+		s.register(spec{count: 2, group: "scaling {\nmin = 2\nmax = 2\n}"})
+		s.untilDeployment("successful")
+		s.sayPolicies()
+	}},
+	{name: "reverted-to-what-failed", full: true, run: func(s *session) {
+		s.deploy(spec{})
+		s.register(spec{script: "exit 3", update: late})
+		s.untilDeployment("failed")
+		s.deploy(spec{script: "exec sleep 1001"})
+		s.revert(1, nil)
+		s.untilDeployment("failed")
+	}},
+	{name: "progress-that-is-renewed", full: true, run: func(s *session) {
+		s.register(spec{count: 2, update: "health_check = \"manual\"\nprogress_deadline = \"12s\"\nhealthy_deadline = \"11s\"\nmax_parallel = 2"})
+		s.untilAllocs(2, "running")
+		for _, stub := range s.allocs("running") {
+			if strings.HasSuffix(stub.Name, "g[0]") {
+				s.health(stub, true)
+			}
+		}
+		s.untilDeployment("failed")
+	}},
+	{name: "two-groups-one-of-which-fails", full: true, run: func(s *session) {
+		s.deploy(spec{update: "auto_revert = true", more: spec{}.another("h")})
+		s.register(spec{update: "auto_revert = true\n" + late, script: "exec sleep 1001", more: spec{script: "sleep 0.3; exit 3", update: late}.another("h")})
+		s.untilDeployment("failed")
+	}},
+	{name: "deployment-failed-by-hand-while-rolling", full: true, run: func(s *session) {
+		s.deploy(spec{count: 3})
+		s.register(spec{count: 3, script: "exec sleep 1001", update: `health_check = "manual"`})
+		s.until("the first is exchanged", func() bool { return len(s.allocs("running")) == 1 })
+		s.fail()
+		s.look()
+		s.deploy(spec{count: 3})
+	}},
+	{name: "alloc-stopped-while-rolling", full: true, run: func(s *session) {
+		s.deploy(spec{count: 2})
+		s.register(spec{count: 2, script: "exec sleep 1001", update: `health_check = "manual"`})
+		s.until("the first is exchanged", func() bool { return len(s.allocs("running")) == 1 && s.ended("g[0]") })
+		_, err := s.client.Allocations().Stop(s.alloc("g[1]"), nil)
+		s.check(err)
+		s.until("it is replaced", func() bool { return s.ended("g[1]") && len(s.allocs("running")) == 2 })
+	}},
+	{name: "alloc-stopped-after-a-failed-deployment", full: true, run: func(s *session) {
+		s.deploy(spec{count: 2})
+		s.register(spec{count: 2, script: "exit 3", update: late})
+		s.untilDeployment("failed")
+		_, err := s.client.Allocations().Stop(s.alloc("g[1]"), nil)
+		s.check(err)
+		s.until("it has ended", func() bool { return s.ended("g[1]") })
+		s.until("it is evaluated", s.settled)
+	}},
+	{name: "scaled-after-a-failed-deployment", full: true, run: func(s *session) {
+		s.deploy(spec{count: 1})
+		s.register(spec{count: 1, script: "exit 3", update: late})
+		s.untilDeployment("failed")
+		s.scale(2)
+		s.untilDeployment("failed")
+	}},
+	{name: "evaluated-after-a-failed-deployment", full: true, run: func(s *session) {
+		s.register(spec{count: 2, script: "sleep 0.3; exit 3", update: late})
+		s.untilDeployment("failed")
+		s.evaluate(false)
+		s.look()
+		s.evaluate(true)
 	}},
 	{name: "evaluations-of-a-job", full: true, run: func(s *session) {
 		s.deploy(spec{})

@@ -26,13 +26,6 @@ var nodes = []scenario{
 		s.eligible(true)
 		s.untilDeployment("successful")
 	}},
-	{name: "drained-by-force", full: true, alone: true, run: func(s *session) {
-		s.deploy(spec{count: 2})
-		s.drain(&api.DrainSpec{Deadline: -1 * time.Second})
-		s.untilBothLeft()
-		s.eligible(true)
-		s.untilAllocs(2, "running")
-	}},
 	{name: "drained-with-a-deadline", full: true, alone: true, run: func(s *session) {
 		s.deploy(spec{count: 2})
 		s.drain(&api.DrainSpec{Deadline: 3 * time.Second})

@@ -97,7 +97,7 @@ var places = []scenario{
 		s.register(undeployed(spec{more: group(nowhere).another("h")}))
 		s.untilBlocked()
 	}},
-	{name: "blocked-until-it-is-smaller", run: func(s *session) {
+	{name: "blocked-until-it-is-smaller", full: true, alone: true, run: func(s *session) {
 		s.register(undeployed(spec{resources: "memory = 99999999"}))
 		s.untilBlocked()
 		s.register(undeployed(spec{}))

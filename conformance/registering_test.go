@@ -67,6 +67,7 @@ var registering = []scenario{
 	{name: "six-versions-are-kept", run: func(s *session) {
 		for priority := 50; priority < 58; priority++ {
 			s.register(undeployed(spec{job: fmt.Sprintf("priority = %d", priority)}))
+			s.until("it is evaluated", s.settled)
 		}
 		s.untilAllocs(1, "running")
 	}},
