@@ -69,9 +69,9 @@ func Count(d *api.Deployment, before, after *api.Allocation) {
 // itself. (Nomad: W1 to W4, P8.)
 func Progress(in ProgressInput) ProgressChanges {
 	d := in.Deployment
-	if in.Job == nil || !active(d) || d.Status == api.DeploymentStatusPaused {
-		// Of a purged job nothing is left to decide here: its evaluation
-		// cancels the deployment.
+	if in.superseded() || !active(d) || d.Status == api.DeploymentStatusPaused {
+		// Nothing is left to decide here: the job's evaluation cancels the
+		// deployment.
 		return ProgressChanges{}
 	}
 	var retry []*api.Allocation
@@ -145,6 +145,13 @@ func (in ProgressInput) deadline() time.Time {
 	return earliest
 }
 
+// superseded tells whether the job was purged, or has another version by now.
+// Nothing of the deployment may undo what was registered since. (Nomad reverts
+// over it; see README.md.)
+func (in ProgressInput) superseded() bool {
+	return in.Job == nil || *in.Job.Version != in.Deployment.JobVersion || *in.Job.CreateIndex != in.Deployment.JobCreateIndex
+}
+
 // overdue tells whether a group missed its deadline, and whether one of those
 // that did reverts.
 func (in ProgressInput) overdue() (failed, revert bool) {
@@ -165,7 +172,7 @@ func (in ProgressInput) fail(why string, revert bool) ProgressChanges {
 	d.Status = api.DeploymentStatusFailed
 	d.ModifyTime = in.Now.UnixNano()
 	changes := ProgressChanges{Deployment: d, Eval: in.newEval()}
-	if revert {
+	if revert && !in.superseded() {
 		suffix := " - no stable job version to auto revert to"
 		if to := in.stable(); to != nil {
 			if in.SameSpec(to, in.Job) {

@@ -160,6 +160,8 @@ func (w *world) command(words []string) {
 		w.leave(args)
 	case "plan": // plan
 		w.plan()
+	case "progress": // progress: the deployment is looked at before any evaluation
+		w.progressed(Progress(w.progressInput()))
 	case "reconcile": // reconcile
 		w.reconcile()
 	case "show": // show
