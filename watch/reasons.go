@@ -102,13 +102,16 @@ func reasonOf(a *api.AllocationListStub) Reason {
 // that was told to end says nothing about what is wrong with it.
 func ownEnds(t *api.TaskState) []*api.TaskEvent {
 	var ends []*api.TaskEvent
-	asked := false
+	// Who is killed between two runs may start once more before it hears of it.
+	asked, killed := false, false
 	for _, e := range t.Events {
 		switch e.Type {
 		case api.TaskStarted:
-			asked = false
-		case api.TaskKilling, api.TaskRestartSignal:
-			asked = true
+			asked = killed
+		case api.TaskKilling:
+			asked, killed = true, true
+		case api.TaskRestartSignal:
+			asked, killed = true, false
 		case api.TaskTerminated:
 			if !asked {
 				ends = append(ends, e)
