@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -21,7 +22,7 @@ func contents(t testing.TB, s *Store) string {
 	t.Helper()
 	txn := s.db.Txn(false)
 	var text strings.Builder
-	for name := range s.db.DBSchema().Tables {
+	for _, name := range slices.Sorted(maps.Keys(s.db.DBSchema().Tables)) {
 		rows, err := txn.Get(name, byID)
 		if err != nil {
 			t.Fatal(err)
@@ -40,13 +41,7 @@ func contents(t testing.TB, s *Store) string {
 		}
 		fmt.Fprintf(&text, "%s %s\n", name, table)
 	}
-	return sorted(text.String())
-}
-
-func sorted(text string) string {
-	lines := strings.Split(text, "\n")
-	slices.Sort(lines)
-	return strings.Join(lines, "\n")
+	return text.String()
 }
 
 // filled is a folder with a state of many writes, and all that it holds. Between

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -287,5 +288,25 @@ func TestJobStatus(t *testing.T) {
 	})
 	if status() != JobDead {
 		t.Errorf("when all has ended the job is %s", status())
+	}
+}
+
+// TestModes holds that nobody but the owner reads the state, its copy and its
+// journal.
+func TestModes(t *testing.T) {
+	dir, _ := filled(t)
+	names := []string{".", stateFile, copyFile, journalFile}
+	for _, name := range names {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := os.FileMode(0o600)
+		if info.IsDir() {
+			want = 0o700
+		}
+		if got := info.Mode().Perm(); got != want {
+			t.Errorf("%s has the mode %#o, want %#o", name, got, want)
+		}
 	}
 }
