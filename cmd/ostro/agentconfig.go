@@ -106,13 +106,9 @@ func consulTLS(given agentconfig.Consul) (*tls.Config, error) {
 	}
 	conf := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: !given.VerifySSL}
 	if given.CAFile != "" {
-		text, err := os.ReadFile(given.CAFile)
-		if err != nil {
-			return nil, usageError{fmt.Errorf("read Consul's authority: %w", err)}
-		}
-		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM(text) {
-			return nil, usageError{fmt.Errorf("%s holds no certificate", given.CAFile)}
+		var err error
+		if conf.RootCAs, err = authorities(given.CAFile); err != nil {
+			return nil, err
 		}
 	}
 	if given.CertFile != "" {
@@ -162,13 +158,20 @@ func serverTLS(given agentconfig.TLS) (*tls.Config, error) {
 	if !given.VerifyHTTPSClient {
 		return conf, nil
 	}
-	text, err := os.ReadFile(given.CAFile)
+	conf.ClientAuth = tls.RequireAndVerifyClientCert
+	conf.ClientCAs, err = authorities(given.CAFile)
+	return conf, err
+}
+
+// authorities are the certificates of a ca_file.
+func authorities(path string) (*x509.CertPool, error) {
+	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("read the authority of clients: %w", err)}
+		return nil, usageError{fmt.Errorf("read the authorities of ca_file: %w", err)}
 	}
-	conf.ClientCAs, conf.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
-	if !conf.ClientCAs.AppendCertsFromPEM(text) {
-		return nil, usageError{fmt.Errorf("%s holds no certificate", given.CAFile)}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, usageError{withHint(fmt.Errorf("%s holds no certificate", path), "ca_file is a file of certificates in PEM")}
 	}
-	return conf, nil
+	return pool, nil
 }
