@@ -13,21 +13,22 @@ import (
 func (o *Orchestrator) gauges(ctx context.Context) []telemetry.Gauge {
 	snap := o.store.Snapshot()
 	use := telemetry.Use{Hosts: map[string]*api.HostStats{}, Allocs: map[string]*api.AllocResourceUsage{}}
-	for id, node := range o.runners {
-		if !o.conf.Telemetry.Nodes {
-			break
-		}
-		if stats, err := node.HostUsage(ctx); err == nil {
-			use.Hosts[id] = stats
+	if o.conf.Telemetry.Nodes {
+		for id, node := range o.runners {
+			if stats, err := node.HostUsage(ctx); err == nil {
+				use.Hosts[id] = stats
+			}
 		}
 	}
-	for _, a := range snap.Allocs(nil) {
-		node := o.runners[a.NodeID]
-		if !o.conf.Telemetry.Allocations || node == nil || a.ClientStatus != api.AllocClientStatusRunning {
-			continue
-		}
-		if stats, err := node.Usage(ctx, a.ID); err == nil {
-			use.Allocs[a.ID] = stats
+	if o.conf.Telemetry.Allocations {
+		for _, a := range snap.Allocs(nil) {
+			node := o.runners[a.NodeID]
+			if node == nil || a.ClientStatus != api.AllocClientStatusRunning {
+				continue
+			}
+			if stats, err := node.Usage(ctx, a.ID); err == nil {
+				use.Allocs[a.ID] = stats
+			}
 		}
 	}
 	return o.measure.Gauges(snap, use)
