@@ -31,8 +31,8 @@ import (
 )
 
 var (
-	seed  = flag.Uint64("seed", 0, "simulate with this seed alone")
-	steps = flag.Int("steps", 0, "simulate so many steps, with seeds that nobody has tried")
+	seed  = flag.Uint64("seed", 0, "simulate with this seed, and with those that follow it where -steps says so")
+	steps = flag.Int("steps", 0, "simulate so many steps; without -seed with seeds that nobody has tried")
 )
 
 const (
@@ -47,11 +47,11 @@ const (
 // passes at once, and does to it what comes to the mind of a seed.
 func TestSimulation(t *testing.T) {
 	total, first := stepsOfSeed, uint64(plainSeed)
-	switch {
-	case *seed > 0:
-		first = *seed
-	case *steps > 0:
+	if *steps > 0 {
 		total, first = *steps, rand.Uint64N(1<<48)
+	}
+	if *seed > 0 {
+		first = *seed
 	}
 	seen := &tally{counts: map[string]int{}}
 	t.Run("seeds", func(t *testing.T) {
