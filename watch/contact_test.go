@@ -72,7 +72,11 @@ func (w *wire) answer(reply http.ResponseWriter, r *http.Request) {
 	s := w.world(time.Since(w.start))
 	reply.Header().Set("X-Nomad-Index", fmt.Sprint(w.index(time.Since(w.start))))
 	reply.Header().Set("X-Nomad-LastContact", "0")
-	body := map[string]any{"/v1/job/web": s.Job, "/v1/job/web/evaluations": s.Evals, "/v1/job/web/deployments": s.Deployments, "/v1/job/web/allocations": s.Allocs}[r.URL.Path]
+	var job any
+	if s.Job != nil {
+		job = s.Job
+	}
+	body := map[string]any{"/v1/job/web": job, "/v1/job/web/evaluations": s.Evals, "/v1/job/web/deployments": s.Deployments, "/v1/job/web/allocations": s.Allocs, "/v1/jobs": []*api.JobListStub{}}[r.URL.Path]
 	if r.URL.Path == "/v1/client/fs/logs/alloc-00" && r.FormValue("task") == "t" {
 		body = api.StreamFrame{Data: []byte(w.logs[r.FormValue("type")])}
 	}
@@ -168,6 +172,55 @@ func TestContactComesBack(t *testing.T) {
 				}
 				if n := w.requests.Load(); n > 120 {
 					t.Errorf("%d requests in 80 seconds", n)
+				}
+			})
+		})
+	}
+}
+
+// A job that is missing, or older than its own registration, in a state from before
+// that registration is not purged: a follower lags behind, or the address is another
+// server's now.
+func TestOlderState(t *testing.T) {
+	older := func(w *watch.Snapshot) { *w = world(); w.Job, w.Evals = serverJob("service", 0, 10), nil }
+	nothing := func(w *watch.Snapshot) { *w = world(); w.Job, w.Evals = nil, nil }
+	for name, c := range map[string]struct {
+		change  func(*watch.Snapshot)
+		index   uint64 // of the lists while it lasts
+		until   time.Duration
+		outcome watch.Outcome
+		words   string
+	}{
+		"no job for a while":      {nothing, 19, 40 * time.Second, watch.Successful, "older state: it is at index 19, and job web was registered at 20"},
+		"older job for a while":   {older, 30, 40 * time.Second, watch.Successful, "older state: it is at index 10, and job web was registered at 20"},
+		"no job until the end":    {nothing, 19, time.Hour, watch.Unknown, "older state"},
+		"no job in a newer state": {nothing, 30, time.Hour, watch.Superseded, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				during := func(e time.Duration) bool { return e >= 20*time.Second && e < c.until }
+				w := &wire{
+					world: func(e time.Duration) watch.Snapshot {
+						s := endsWith(deployed(1), alloc(1, "running", healthy))(e)
+						if during(e) {
+							c.change(&s)
+						}
+						return s
+					},
+					index: func(e time.Duration) uint64 {
+						if during(e) {
+							return c.index
+						}
+						return 100 + uint64(e/underWay)
+					},
+				}
+				v, shown, err := watchOver(t, w, watch.Options{Timeout: 5 * time.Minute})
+				if err != nil {
+					t.Fatal(err)
+				}
+				wantOutcome(t, v, c.outcome)
+				if c.outcome != watch.Superseded {
+					tellsOnce(t, shown, c.words, "contact lost")
 				}
 			})
 		})

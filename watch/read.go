@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -21,6 +22,7 @@ const (
 type reader struct {
 	client *api.Client
 	target Target
+	newest uint64 // JobModifyIndex of the newest registration that is known
 }
 
 // indexes are where the blocking queries of [reader.await] continue.
@@ -40,6 +42,9 @@ func (r *reader) read(ctx context.Context, s *Snapshot) (indexes, error) {
 			return at, err
 		}
 		if s.Job, err = r.job(ctx); err != nil {
+			return at, err
+		}
+		if err := r.notOlder(ctx, s.Job); err != nil {
 			return at, err
 		}
 		if s.Allocs, at.allocs, err = r.allocs(ctx, 0); err != nil {
@@ -128,6 +133,33 @@ func (r *reader) job(ctx context.Context) (*api.Job, error) {
 		return nil, nil
 	}
 	return job, err
+}
+
+// notOlder refuses a state from before the newest registration that is known: that
+// of a follower that lags behind, or of another server that has the address now.
+// Nothing that it lacks is purged.
+func (r *reader) notOlder(ctx context.Context, job *api.Job) error {
+	index := r.newest
+	if job != nil {
+		index = deref(job.JobModifyIndex)
+	} else if now, err := r.jobsIndex(ctx); err == nil {
+		index = now // a token that may not list jobs leaves it at that
+	}
+	if index < r.newest {
+		return fmt.Errorf("what answers has an older state: it is at index %d, and job %s was registered at %d", index, r.target.JobID, r.newest)
+	}
+	r.newest = index
+	return nil
+}
+
+// jobsIndex is the index of the last write to any job.
+func (r *reader) jobsIndex(ctx context.Context) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	q := r.options(ctx, 0)
+	q.Prefix = r.target.JobID
+	_, meta, err := r.client.Jobs().List(q)
+	return lastIndex(meta), err
 }
 
 func (r *reader) options(ctx context.Context, index uint64) *api.QueryOptions {

@@ -31,7 +31,7 @@ func newWatcher(ctx context.Context, c *api.Client, t Target, o Options) (*watch
 	if err != nil {
 		return nil, err
 	}
-	w := &watcher{reader: reader{client: c, target: t}, opts: o, start: time.Now()}
+	w := &watcher{reader: reader{client: c, target: t, newest: t.JobModifyIndex}, opts: o, start: time.Now()}
 	w.deadline = w.start.Add(o.Timeout)
 	if end, bounded := ctx.Deadline(); bounded && end.Before(w.deadline) {
 		w.deadline = end

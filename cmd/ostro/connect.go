@@ -250,6 +250,11 @@ func (p *project) connectStandalone(ctx context.Context, conf *api.Config) (*tar
 	}
 	conf.Address = "http://" + agent.Address
 	conf.SecretID, conf.Region, conf.TLSConfig = agent.Token, "", &api.TLSConfig{}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.Proxy, transport.DialContext = nil, dialAgent
+	if err := p.useTransport(conf, transport); err != nil {
+		return nil, err
+	}
 	client, err := api.NewClient(conf)
 	if err != nil {
 		return nil, fmt.Errorf("the address of the agent: %w", err)
@@ -259,6 +264,23 @@ func (p *project) connectStandalone(ctx context.Context, conf *api.Config) (*tar
 		return nil, err
 	}
 	return &target{client: client, agent: agent, address: conf.Address, close: client.Close}, nil
+}
+
+// dialAgent connects to this user's agent, wherever it is by now: one that was
+// killed and started again may have another port, and its old one be a stranger's.
+func dialAgent(ctx context.Context, network, _ string) (net.Conn, error) {
+	dir, err := stateDir()
+	if err != nil {
+		return nil, err
+	}
+	agent, err := runningAgent(dir)
+	switch {
+	case err != nil:
+		return nil, err
+	case agent == nil:
+		return nil, errors.New("the agent does not run")
+	}
+	return (&net.Dialer{}).DialContext(ctx, network, agent.Address)
 }
 
 // commandFor is the command line that does more about a job of the namespace, ""

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,7 +53,7 @@ func runScripts(t *testing.T, files []string, setup func(*testscript.Env) error)
 		}, RequireExplicitExec: true, RequireUniqueNames: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"await": await, "drain": drain, "exits": exits, "fault": faultCommand, "get": get, "listen": listen, "serves": serves, "signal": signalCommand,
-			"ssh-agent": sshAgent, "sshd": sshdCommand, "talk": talk, "tasks": tasks, "wrote": wrote,
+			"ssh-agent": sshAgent, "sshd": sshdCommand, "stranger": stranger, "talk": talk, "tasks": tasks, "wrote": wrote,
 		},
 		Condition: condition,
 	})
@@ -203,6 +205,20 @@ func listen(ts *testscript.TestScript, _ bool, args []string) {
 	listener, err := net.Listen("tcp", "127.0.0.1:"+args[0])
 	ts.Check(err)
 	ts.Defer(func() { listener.Close() })
+}
+
+// stranger serves the orchestrator of the script at the address at which the agent
+// of -standalone, which has died, was found.
+func stranger(ts *testscript.TestScript, _ bool, _ []string) {
+	s, err := readAgentState(filepath.Join(ts.Getenv("HOME"), ".local", "state", "ostro"))
+	ts.Check(err)
+	listener, err := net.Listen("tcp", s.Address)
+	ts.Check(err)
+	other, err := url.Parse(ts.Getenv("NOMAD_ADDR"))
+	ts.Check(err)
+	server := &http.Server{Handler: httputil.NewSingleHostReverseProxy(other)}
+	go server.Serve(listener)
+	ts.Defer(func() { server.Close() })
 }
 
 // signalCommand sends a signal to the agent that -standalone started, or to its
