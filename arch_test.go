@@ -31,7 +31,9 @@ var packages = map[string]string{
 	"tunnel":  "",
 	"watch":   "",
 
-	"nomadtest": "orchestrator orchestrator/orchestratortest",
+	"nomadtest": "orchestrator orchestrator/orchestratortest nomadtest/freeport",
+
+	"nomadtest/freeport": "",
 
 	"orchestrator":           "orchestrator/*",
 	"orchestrator/blob":      "",

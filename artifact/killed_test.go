@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"ostro/artifact"
+	"ostro/nomadtest/freeport"
 )
 
 // A store that is killed in the middle of a part has nothing under the key, and
@@ -27,7 +28,7 @@ func TestStoreIsKilledMidPart(t *testing.T) {
 	}
 	isolate(t)
 	t.Setenv("AWS_MAX_ATTEMPTS", "2")
-	address, data, sidecar := freeAddress(t), t.TempDir(), t.TempDir()
+	address, data, sidecar := freeport.Address(), t.TempDir(), t.TempDir()
 	process := startVersitygw(t, program, address, data, sidecar)
 	s, name := server{endpoint: "http://" + killingWay(t, address, process.Process)}, bucket
 	if _, err := s.sdk().CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &name}); err != nil {

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"ostro/nomadtest/freeport"
 )
 
 // onEachServer runs a test on our own store and, where it is on PATH, on versitygw, an S3 gateway of other
@@ -30,7 +32,7 @@ func versitygw(t *testing.T, wrap func(http.Handler) http.Handler) server {
 		t.Skip("versitygw is not on PATH: only our own store is tried")
 	}
 	isolate(t)
-	address := freeAddress(t)
+	address := freeport.Address()
 	startVersitygw(t, program, address, t.TempDir(), t.TempDir())
 	target := &url.URL{Scheme: "http", Host: address}
 	var proxy http.Handler = &httputil.ReverseProxy{
@@ -50,16 +52,6 @@ func versitygw(t *testing.T, wrap func(http.Handler) http.Handler) server {
 		t.Fatal(err)
 	}
 	return s
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // startVersitygw gives the process once it listens.

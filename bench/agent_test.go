@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +14,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/nomad/api"
+
+	"ostro/nomadtest/freeport"
 )
 
 // patience is how long anything may take before a benchmark gives up.
@@ -48,22 +49,13 @@ ports {
 plugin "raw_exec" {
   config { enabled = true }
 }
-`, port, freePort(b), freePort(b))
+`, port, freeport.Take(), freeport.Take())
 		path := filepath.Join(dir, "nomad.hcl")
 		if err := os.WriteFile(path, []byte(conf), 0o600); err != nil {
 			b.Fatal(err)
 		}
 		return exec.Command(nomad, "agent", "-dev", "-bind", "127.0.0.1", "-config", path)
 	}})
-}
-
-func freePort(b *testing.B) int {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
 }
 
 // An agent is an engine that runs.
@@ -78,7 +70,7 @@ type agent struct {
 // start runs an agent with an empty state until the benchmark ends.
 func (e engine) start(b *testing.B, flags ...string) *agent {
 	b.Helper()
-	port := freePort(b)
+	port := freeport.Take()
 	command := e.command(b, b.TempDir(), port)
 	command.Args = append(command.Args, flags...)
 	command.Env = []string{"HOME=" + b.TempDir(), "PATH=" + os.Getenv("PATH")}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ostro/nomadtest/freeport"
 )
 
 // BenchmarkPush takes the time that 150 MB of program need to be in a bucket, and
@@ -143,7 +145,7 @@ func startStore(b *testing.B) (endpoint string) {
 	if err != nil {
 		b.Skip("versitygw is not on PATH: there is no S3 server for both")
 	}
-	root, address := b.TempDir(), freeAddress(b)
+	root, address := b.TempDir(), freeport.Address()
 	if err := os.Mkdir(filepath.Join(root, "bench"), 0o755); err != nil {
 		b.Fatal(err)
 	}
@@ -162,15 +164,6 @@ const accessKey, secretKey = "bench-access", "bench-secret"
 func storeEnv(b *testing.B, endpoint string) []string {
 	return append(os.Environ(), "HOME="+b.TempDir(), "TMPDIR="+b.TempDir(), "AWS_ENDPOINT_URL_S3="+endpoint, "AWS_CONFIG_FILE=/nonexistent",
 		"AWS_ACCESS_KEY_ID="+accessKey, "AWS_SECRET_ACCESS_KEY="+secretKey, "AWS_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true")
-}
-
-func freeAddress(b *testing.B) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func awaitListener(b *testing.B, address string) {

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"ostro/nomadtest/freeport"
 )
 
 const sshdPath = "/usr/sbin/sshd"
@@ -28,9 +30,9 @@ func BenchmarkTunnel(b *testing.B) {
 	far := startSource(b)
 	ours, theirs := &holder{}, &holder{}
 	for b.Loop() {
-		local := freeAddress(b)
+		local := freeport.Address()
 		ours.take(b, local, exec.Command(ostro, "tunnel", "-ssh", login+"@"+sshd, "-ssh-remote", far, "-ssh-key", filepath.Join(home, ".ssh", "id_ed25519"), "-local", local), home)
-		local = freeAddress(b)
+		local = freeport.Address()
 		theirs.take(b, local, exec.Command(ssh, "-F", "none", "-N", "-L", local+":"+far, "-i", filepath.Join(home, ".ssh", "id_ed25519"),
 			"-o", "UserKnownHostsFile="+filepath.Join(home, ".ssh", "known_hosts"), "-p", port, login+"@127.0.0.1"), home)
 	}
@@ -107,7 +109,7 @@ func startSource(b *testing.B) string {
 
 // startSSHD runs a real sshd that the key in home opens.
 func startSSHD(b *testing.B) (home, address, login string) {
-	home, address = b.TempDir(), freeAddress(b)
+	home, address = b.TempDir(), freeport.Address()
 	dir := filepath.Join(home, ".ssh")
 	me, err := user.Current()
 	if err != nil {

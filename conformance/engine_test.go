@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/hashicorp/nomad/api"
 
+	"ostro/nomadtest/freeport"
 	"ostro/orchestrator"
 	"ostro/orchestrator/orchestratortest"
 )
@@ -85,7 +85,7 @@ func (n nomad) start(t *testing.T) *target {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ports := freePorts(t, 3)
+	ports := freeport.TakeN(3)
 	config := filepath.Join(dir, "agent.hcl")
 	text := fmt.Sprintf(nomadConfig, filepath.Join(dir, "data"), ports[0], ports[1], ports[2])
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
@@ -145,18 +145,4 @@ func ready(client *api.Client) bool {
 	}
 	driver := nodes[0].Drivers["raw_exec"]
 	return nodes[0].Status == api.NodeStatusReady && driver != nil && driver.Healthy
-}
-
-func freePorts(t *testing.T, n int) []int {
-	t.Helper()
-	var ports []int
-	for range n {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer listener.Close()
-		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
-	}
-	return ports
 }

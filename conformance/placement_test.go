@@ -3,6 +3,8 @@ package conformance
 import (
 	"fmt"
 	"strings"
+
+	"ostro/nomadtest/freeport"
 )
 
 func constraint(attribute, operator, value string) string {
@@ -110,7 +112,7 @@ var places = []scenario{
 		s.until("it is evaluated", s.settled)
 	}},
 	{name: "same-fixed-port-in-one-job", run: func(s *session) {
-		port := freePorts(s.T, 1)[0]
+		port := freeport.Take()
 		text := fmt.Sprintf("network {\nport \"http\" {\nstatic = %d\n}\n}", port)
 		s.register(undeployed(spec{group: text, tasks: "", more: strings.Replace(group(text).another("h"), "\"http\"", "\"web\"", 1)}))
 		s.until("it is evaluated", s.settled)

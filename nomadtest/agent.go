@@ -4,7 +4,6 @@ package nomadtest
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +13,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/nomad/api"
+
+	"ostro/nomadtest/freeport"
 )
 
 // Nomad is a real nomad process on loopback, server and client in one.
@@ -36,7 +37,7 @@ func start(path, mode, more string) (*Nomad, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Nomad{Dir: dir, path: path, more: more, ports: freePorts(3), flags: []string{"-server", "-client", "-bootstrap-expect=1", "-data-dir=" + dir}}
+	n := &Nomad{Dir: dir, path: path, more: more, ports: freeport.TakeN(3), flags: []string{"-server", "-client", "-bootstrap-expect=1", "-data-dir=" + dir}}
 	if mode != "" {
 		n.flags = []string{mode}
 	}
@@ -143,16 +144,4 @@ func (n *Nomad) purgeAll() {
 			return
 		}
 	}
-}
-
-func freePorts(n int) (ports []int) {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			panic(err)
-		}
-		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports
 }

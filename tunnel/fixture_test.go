@@ -120,16 +120,6 @@ func environment(pairs ...string) func(string) string {
 	}
 }
 
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // startEcho is a far side that sends back what it gets.
 func startEcho(t *testing.T, network, addr string) string {
 	t.Helper()

@@ -14,6 +14,7 @@ import (
 	glider "github.com/gliderlabs/ssh"
 	"golang.org/x/crypto/ssh"
 
+	"ostro/nomadtest/freeport"
 	"ostro/tunnel"
 )
 
@@ -41,7 +42,7 @@ func serve(t *testing.T, key ssh.PublicKey, channel glider.ChannelHandler) *serv
 	if channel == nil {
 		channel = glider.DirectTCPIPHandler
 	}
-	s := &served{addr: freeAddr(t), signer: signer}
+	s := &served{addr: freeport.Address(), signer: signer}
 	s.Server = &glider.Server{
 		HostSigners:                 []glider.Signer{signer},
 		LocalPortForwardingCallback: func(glider.Context, string, uint32) bool { return true },
@@ -139,7 +140,7 @@ func TestForwardToNowhere(t *testing.T) {
 	h := newHome(t)
 	s := serve(t, writeKey(t, h.path("id_ed25519")), nil)
 	c := s.client(t, h)
-	c.Remote = freeAddr(t)
+	c.Remote = freeport.Address()
 	events := make(chan tunnel.Event, 1)
 	c.Event = func(e tunnel.Event) { events <- e }
 	tun := open(t, c)

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"ostro/nomadtest/freeport"
 )
 
 // until waits for a real condition, at most a minute.
@@ -70,7 +72,7 @@ func startSSHD(t *testing.T, options ...string) *sshd {
 			t.Skipf("sshd needs /run/sshd: %v", err)
 		}
 	}
-	s := &sshd{dir: t.TempDir(), addr: freeAddr(t)}
+	s := &sshd{dir: t.TempDir(), addr: freeport.Address()}
 	writeKey(t, s.path("host_ed25519"))
 	for kind, bits := range map[string]string{"ecdsa": "256", "rsa": "2048"} {
 		if slices.Contains(options, "HostKey DIR/host_"+kind) {

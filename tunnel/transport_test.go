@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"ostro/nomadtest/freeport"
 	"ostro/tunnel"
 )
 
@@ -79,7 +80,7 @@ func TestUnixSocket(t *testing.T) {
 func TestFarSide(t *testing.T) {
 	t.Run("nothing listens", func(t *testing.T) {
 		_, _, c := trusted(t)
-		c.Remote = freeAddr(t)
+		c.Remote = freeport.Address()
 		_, err := open(t, c).DialContext(t.Context(), "", "")
 		e, ok := errors.AsType[*tunnel.Error](err)
 		if !ok {
@@ -164,7 +165,7 @@ func TestProxyJump(t *testing.T) {
 
 func TestNothingListens(t *testing.T) {
 	h := newHome(t)
-	c := tunnel.Config{Target: freeAddr(t), Home: h.dir, Getenv: environment()}
+	c := tunnel.Config{Target: freeport.Address(), Home: h.dir, Getenv: environment()}
 	wantText(t, "error", refused(t, c).Error(), "connection refused")
 }
 

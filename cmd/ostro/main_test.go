@@ -22,6 +22,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"ostro/nomadtest/freeport"
 	"ostro/orchestrator"
 )
 
@@ -106,17 +107,13 @@ func setupWith(env *testscript.Env, conf orchestrator.Config) error {
 	}
 	home := filepath.Join(env.WorkDir, ".home")
 	env.Defer(func() { stopStandalone(env, ostro, home) })
-	port, err := freePort()
-	if err != nil {
-		return err
-	}
 	repo, err := filepath.Abs("../..")
 	if err != nil {
 		return err
 	}
 	s3 := o.S3()
 	for name, value := range map[string]string{
-		"HOME": home, "XDG_STATE_HOME": "", "SSH_AUTH_SOCK": "", "REPO": repo, "REMOTE": o.Addr(), "NOMAD_ADDR": "http://" + o.Addr(), "PORT": port,
+		"HOME": home, "XDG_STATE_HOME": "", "SSH_AUTH_SOCK": "", "REPO": repo, "REMOTE": o.Addr(), "NOMAD_ADDR": "http://" + o.Addr(), "PORT": strconv.Itoa(freeport.Take()),
 		"AWS_ENDPOINT_URL_S3": s3.Endpoint, "AWS_ACCESS_KEY_ID": s3.AccessKey, "AWS_SECRET_ACCESS_KEY": s3.SecretKey,
 		"AWS_REGION": "us-east-1", "GIT_CONFIG_NOSYSTEM": "1",
 		"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@example.com", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@example.com",
@@ -146,15 +143,6 @@ func stopStandalone(env *testscript.Env, ostro, home string) {
 		env.T().Log(fmt.Sprintf("ostro agent stop: %v\n%s", err, out))
 		env.T().FailNow()
 	}
-}
-
-func freePort() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer listener.Close()
-	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port), nil
 }
 
 // exits runs a command that has to end with a certain exit code:

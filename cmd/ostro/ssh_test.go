@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"ostro/nomadtest/freeport"
 )
 
 const sshdPath = "/usr/sbin/sshd"
@@ -41,8 +43,7 @@ func sshdCommand(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	public, err := os.ReadFile(hostKey + ".pub")
 	ts.Check(err)
-	port, err := freePort()
-	ts.Check(err)
+	port := strconv.Itoa(freeport.Take())
 	me, err := user.Current()
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs("host.pub"), fmt.Appendf(nil, "[127.0.0.1]:%s %s", port, public), 0o600))

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"ostro/nomadtest/freeport"
 	"ostro/orchestrator/driver"
 )
 
@@ -109,16 +109,6 @@ func containerTask(t *testing.T, dir, id string, config map[string]any) driver.T
 	return task
 }
 
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // get asks until something answers.
 func get(t *testing.T, url string) string {
 	t.Helper()
@@ -151,7 +141,7 @@ func contents(t *testing.T, path string) string {
 func TestDockerServes(t *testing.T) {
 	dir := t.TempDir()
 	set, docker := openSet(t, "docker", dir)
-	port := freePort(t)
+	port := freeport.Take()
 	task := containerTask(t, dir, "a/web/1", map[string]any{
 		"image": image(t), "args": []any{"serve", ":8080"}, "ports": []any{"http"},
 		"labels": []map[string]any{{"team": "blue"}},

@@ -2,7 +2,6 @@ package jobdiff_test
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/nomad/api"
 
+	"ostro/nomadtest/freeport"
 	"ostro/orchestrator/jobdiff"
 )
 
@@ -52,7 +52,7 @@ func startNomad(t *testing.T) *api.Client {
 	if err != nil {
 		t.Skip("no nomad on PATH to compare with")
 	}
-	ports := freePorts(t, 3)
+	ports := freeport.TakeN(3)
 	dir := t.TempDir()
 	config := filepath.Join(dir, "agent.hcl")
 	text := fmt.Sprintf("data_dir = %q\ndisable_update_check = true\nports {\n  http = %d\n  rpc = %d\n  serf = %d\n}\n",
@@ -87,18 +87,4 @@ func startNomad(t *testing.T) *api.Client {
 		}
 		<-time.After(100 * time.Millisecond) // Its answer is the only sign of life.
 	}
-}
-
-func freePorts(t *testing.T, n int) []int {
-	t.Helper()
-	var ports []int
-	for range n {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer listener.Close()
-		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
-	}
-	return ports
 }

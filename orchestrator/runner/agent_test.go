@@ -21,6 +21,7 @@ import (
 
 	"github.com/hashicorp/nomad/api"
 
+	"ostro/nomadtest/freeport"
 	"ostro/orchestrator/driver"
 )
 
@@ -409,7 +410,7 @@ func TestAgentKilledWithServices(t *testing.T) {
 	withTemplate(task, `X={{ file "local/data" }}`, "signal", func(s *api.Template) {
 		s.ChangeSignal, s.Envvars = new("SIGHUP"), new(true)
 	})
-	a1 := withService(allocation("a1", task), freePort(t), quickCheck("/"))
+	a1 := withService(allocation("a1", task), freeport.Take(), quickCheck("/"))
 	dir := newAgentDir(t, a1)
 	log := filepath.Join(dir, "alloc/a1/alloc/logs/web.stdout.0")
 	data := filepath.Join(dir, "alloc/a1/web/local/data")

@@ -18,6 +18,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/nomad/api"
+
+	"ostro/nomadtest/freeport"
 )
 
 func TestTaskRunsAndEnds(t *testing.T) {
@@ -438,7 +440,7 @@ func TestRestartAndSignal(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "leak")
 	t.Setenv("SOMETHING_PRIVATE", "leak")
-	dir, port := nodeDir(t), freePort(t)
+	dir, port := nodeDir(t), freeport.Take()
 	n := newNode(t, dir)
 	task := shellTask("web", "env; echo done ${NOMAD_PORT_http} ${attr.kernel.name} ${env[\"NOMAD_GROUP_NAME\"]} ${node.attr.kernel.name} '$${nope.x}' $NOMAD_PORT_http")
 	task.Env = map[string]string{"GREETING": "on ${node.datacenter} as ${NOMAD_TASK_NAME} ${NOMAD_GROUP_NAME} ${env[\"HOME\"]}", "a-b": "1"}

@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/nomad/api"
 
+	"ostro/nomadtest/freeport"
 	"ostro/orchestrator/consul"
 )
 
@@ -39,24 +40,13 @@ func serveMain(port string) error {
 	}))
 }
 
-// freePort is a port that nobody listens on now.
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
-}
-
 func quickCheck(path string) api.ServiceCheck {
 	return api.ServiceCheck{Name: "alive", Type: "http", Path: path, Interval: 20 * time.Millisecond, Timeout: 5 * time.Second}
 }
 
 func TestServiceIsListedWhileItServes(t *testing.T) {
 	n := newNode(t, nodeDir(t))
-	port := freePort(t)
+	port := freeport.Take()
 	a := withService(allocation("a1", serveTask("web", "http")), port, quickCheck("/"))
 	service := a.Job.TaskGroups[0].Services[0]
 	service.Tags, service.CanaryTags = []string{"v1", "${NOMAD_GROUP_NAME}"}, []string{"new"}
@@ -127,7 +117,7 @@ func TestCheckRestart(t *testing.T) {
 	n := newNode(t, nodeDir(t))
 	check := quickCheck("/bad")
 	check.CheckRestart = &api.CheckRestart{Limit: 2, Grace: new(50 * time.Millisecond)}
-	a := withRestarts(withService(allocation("a1", serveTask("web", "http")), freePort(t), check), 1, time.Millisecond)
+	a := withRestarts(withService(allocation("a1", serveTask("web", "http")), freeport.Take(), check), 1, time.Millisecond)
 	n.Sync([]*api.Allocation{a})
 	u := n.awaitStatus("a1", "failed")
 	var kinds []string
@@ -290,7 +280,7 @@ func TestServicesInConsul(t *testing.T) {
 	task.Services = []*api.Service{{Name: "scripted", Provider: "consul", Checks: []api.ServiceCheck{
 		{Name: "s", Type: "script", Command: "true", Interval: 20 * time.Millisecond, Timeout: time.Second},
 	}}}
-	a := withService(allocation("a1", task), freePort(t), quickCheck("/"))
+	a := withService(allocation("a1", task), freeport.Take(), quickCheck("/"))
 	service := a.Job.TaskGroups[0].Services[0]
 	service.Provider, service.Tags, service.Meta = "", []string{"urlprefix-/"}, map[string]string{"k": "v"}
 	n.Sync([]*api.Allocation{a})

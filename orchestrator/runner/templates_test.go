@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/nomad/api"
 	"github.com/klauspost/compress/snappy"
 
+	"ostro/nomadtest/freeport"
 	"ostro/orchestrator/state"
 	"ostro/orchestrator/template"
 )
@@ -152,7 +153,7 @@ func TestTemplateOfItsOwnService(t *testing.T) {
 	n := newViewNode(t, openState(t))
 	task := serveTask("web", "http")
 	withTemplate(task, `{{ range nomadServices }}{{ .Name }}{{ end }}{{ range nomadService "web-svc" }} {{ .Port }}{{ end }}`, "restart", nil)
-	port := freePort(t)
+	port := freeport.Take()
 	n.Sync([]*api.Allocation{withService(allocation("a1", task), port, quickCheck("/"))})
 	n.await("listed", "a1", func(u Update) bool { return len(u.Services) == 1 })
 	dir, _ := n.AllocDir("a1")
