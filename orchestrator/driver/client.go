@@ -11,22 +11,13 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
-	"slices"
-	"strconv"
 	"sync"
-	"syscall"
 	"time"
 )
 
-// connectTime is how long a new supervisor may take until it answers.
-const connectTime = time.Minute
-
-// RawExec is the driver of plain commands. It talks to the supervising process of its folder, and starts it again when
-// it has gone.
+// RawExec is the driver of plain commands. It talks to the supervising process of its folder, which it starts with the
+// first task, and again when it has gone.
 type RawExec struct {
 	dir     string
 	argv    []string
@@ -36,16 +27,20 @@ type RawExec struct {
 	attends sync.WaitGroup
 
 	starting sync.Mutex // one start of a supervisor at a time
-	started  []supervising
+	started  []*supervising
+	need     func()          // closes needed
+	needed   <-chan struct{} // closed once a supervisor has answered: until then there are no tasks
 }
 
 var _ Driver = (*RawExec)(nil)
 
-// NewRawExec connects to the supervisor of dir, an absolute path; if none is there it runs argv, which must end up in
-// [Supervise] of the same dir. Close leaves the supervisor and its tasks running.
+// NewRawExec connects to the supervisor of dir, an absolute path. If none is there it runs argv, which must end up in
+// [Supervise] of the same dir, at once when an earlier one has left tasks, else with the first task. Close leaves the
+// supervisor and its tasks running.
 func NewRawExec(ctx context.Context, dir string, argv []string) (*RawExec, error) {
 	dialer := &net.Dialer{}
-	d := &RawExec{dir: dir, argv: argv}
+	needed := make(chan struct{})
+	d := &RawExec{dir: dir, argv: argv, needed: needed, need: sync.OnceFunc(func() { close(needed) })}
 	d.http = &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			path := socketPath(dir)
@@ -58,7 +53,11 @@ func NewRawExec(ctx context.Context, dir string, argv []string) (*RawExec, error
 		IdleConnTimeout:     2 * time.Second,
 	}}
 	d.closed, d.closing = context.WithCancel(context.WithoutCancel(ctx))
-	if err := d.ensure(ctx); err != nil {
+	left, err := leftTasks(dir)
+	if err == nil && left {
+		err = d.ensure(ctx)
+	}
+	if err != nil {
 		d.closing()
 		return nil, err
 	}
@@ -74,45 +73,28 @@ func (d *RawExec) Close() error {
 	return nil
 }
 
-// End tells the supervisor to end once no task runs, and waits until it has.
+// End tells the supervisor, if there is one, to end once no task runs, and waits until it has.
 func (d *RawExec) End(ctx context.Context) error {
 	d.closing()
 	d.attends.Wait()
-	if _, err := d.post(ctx, "/end", request{}); err != nil {
-		return fmt.Errorf("end the supervisor: %w", err)
-	}
-	d.http.CloseIdleConnections()
+	defer d.http.CloseIdleConnections()
 	for {
 		lock, err := lockFile(filepath.Join(d.dir, "supervisor", "lock"))
-		if err == nil {
+		switch {
+		case err == nil:
 			d.endLatecomers()
 			return lock.Close()
-		}
-		if !errors.Is(err, errLocked) {
+		case errors.Is(err, fs.ErrNotExist) && !closed(d.needed):
+			return nil // there was never one
+		case !errors.Is(err, errLocked):
 			return fmt.Errorf("end the supervisor: %w", err)
 		}
+		// One that comes up does not hear it yet, one that ends does not hear it any more.
+		_, told := d.post(ctx, "/end", request{})
 		if err := pause(ctx, 10*time.Millisecond); err != nil {
-			return fmt.Errorf("end the supervisor: %w", err)
+			return fmt.Errorf("end the supervisor: %w", errors.Join(err, told))
 		}
 	}
-}
-
-// A supervising process is one that this agent has started, until it has ended.
-type supervising struct {
-	process *os.Process
-	ended   <-chan struct{}
-}
-
-// endLatecomers ends what was started beside another supervisor and has not come to see that yet. The caller has the
-// lock, so none of them looks after a task.
-func (d *RawExec) endLatecomers() {
-	d.starting.Lock()
-	defer d.starting.Unlock()
-	for _, s := range d.started {
-		s.process.Kill() // it may have ended
-		<-s.ended
-	}
-	d.started = nil
 }
 
 // Start implements [Driver].
@@ -148,12 +130,18 @@ func (d *RawExec) Stop(ctx context.Context, id, signal string, timeout time.Dura
 // Forget implements [Driver].
 func (d *RawExec) Forget(ctx context.Context, id string) error {
 	_, err := d.call(ctx, "/forget", request{ID: id})
+	if errors.Is(err, ErrUnknownTask) {
+		return nil // there is no supervisor
+	}
 	return err
 }
 
 // List implements [Driver].
 func (d *RawExec) List(ctx context.Context, dir string) ([]string, error) {
 	rep, err := d.call(ctx, "/list", request{Below: dir})
+	if errors.Is(err, ErrUnknownTask) {
+		return nil, nil // there is no supervisor
+	}
 	return rep.IDs, err
 }
 
@@ -166,6 +154,10 @@ func (d *RawExec) processes(ctx context.Context, id string) ([]int, error) {
 // attend holds one call open, so that the supervisor knows that its agent lives, and starts a new supervisor when the
 // old one has gone.
 func (d *RawExec) attend() {
+	select {
+	case <-d.needed:
+	case <-d.closed.Done():
+	}
 	for d.closed.Err() == nil {
 		if _, err := d.post(d.closed, "/attend", request{}); err == nil || d.closed.Err() != nil {
 			continue
@@ -179,6 +171,14 @@ func (d *RawExec) attend() {
 // call asks the supervisor. All calls may be repeated, so one that met the end of a supervisor goes to its successor.
 func (d *RawExec) call(ctx context.Context, path string, req request) (reply, error) {
 	const attempts = 5
+	if !closed(d.needed) {
+		if req.Task == nil {
+			return reply{}, ErrUnknownTask
+		}
+		if err := d.ensure(ctx); err != nil {
+			return reply{}, Recoverable(err)
+		}
+	}
 	for n := 1; ; n++ {
 		rep, err := d.post(ctx, path, req)
 		if err == nil {
@@ -224,109 +224,4 @@ func (d *RawExec) post(ctx context.Context, path string, req request) (reply, er
 		return reply{}, err
 	}
 	return rep, nil
-}
-
-// ensure makes sure that a supervisor answers.
-func (d *RawExec) ensure(ctx context.Context) error {
-	d.starting.Lock()
-	defer d.starting.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, connectTime)
-	defer cancel()
-	for {
-		_, err := d.post(ctx, "/list", request{})
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("start the supervisor: %w", ctx.Err())
-		}
-		ended, startErr := d.startSupervisor()
-		if startErr != nil {
-			return fmt.Errorf("start the supervisor: %w", startErr)
-		}
-		if err := d.awaitAnswer(ctx, ended); err == nil {
-			return nil
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("start the supervisor: no answer within %v (see %s): %w", connectTime, d.logPath(), err)
-		}
-		// Another supervisor was about to end and held the lock still, or the new one failed.
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
-			return fmt.Errorf("start the supervisor: it does not run (see %s): %w", d.logPath(), err)
-		}
-	}
-}
-
-var errSupervisorEnded = errors.New("the supervisor has ended")
-
-func (d *RawExec) awaitAnswer(ctx context.Context, ended <-chan struct{}) error {
-	for {
-		if _, err := d.post(ctx, "/list", request{}); err == nil {
-			return nil
-		}
-		select {
-		case <-ended:
-			return errSupervisorEnded
-		default:
-		}
-		if err := pause(ctx, 5*time.Millisecond); err != nil {
-			return err
-		}
-	}
-}
-
-func (d *RawExec) logPath() string { return filepath.Join(d.dir, "supervisor", "log") }
-
-// startSupervisor runs the supervisor's command in a session of its own, with none of this process's streams.
-func (d *RawExec) startSupervisor() (ended <-chan struct{}, err error) {
-	if len(d.argv) == 0 {
-		return nil, errors.New("no command line for it is configured")
-	}
-	if err := os.MkdirAll(filepath.Join(d.dir, "supervisor"), 0o700); err != nil {
-		return nil, err
-	}
-	log, err := os.OpenFile(d.logPath(), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close()
-	cmd := exec.Command(runnable(d.argv[0]), append(d.argv[1:len(d.argv):len(d.argv)], d.dir)...)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Dir = "/"
-	// Tasks may run as the same user and could read the supervisor's environment: it gets none of the agent's secrets.
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), startedBy + "=" + strconv.Itoa(os.Getpid())}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		cmd.Wait() // it tells in its log why it ended
-	}()
-	d.started = slices.DeleteFunc(d.started, func(s supervising) bool { return closed(s.ended) })
-	d.started = append(d.started, supervising{cmd.Process, done})
-	return done, nil
-}
-
-func closed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
-}
-
-// runnable returns what to run for name. The file of this very program may have been removed, as "go run" does: Linux
-// still has it.
-func runnable(name string) string {
-	self, err := os.Executable()
-	if err != nil || self != name {
-		return name
-	}
-	if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) && runtime.GOOS == "linux" {
-		return "/proc/self/exe"
-	}
-	return name
 }

@@ -2,7 +2,8 @@
 //
 // A [Driver] starts, watches, signals and stops one kind of task. [RawExec] hands plain commands to the supervising
 // process ([Supervise]): one small process for all tasks of a node, in a session of its own, so that tasks, their
-// exit codes and their logs outlive the agent. [Mock] only pretends, for tests of everything above it.
+// exit codes and their logs outlive the agent. It comes with the first task, and at the agent's start only where an
+// earlier one has left tasks or lives. [Mock] only pretends, for tests of everything above it.
 //
 // What the supervisor knows lies in a folder, one file per task:
 //

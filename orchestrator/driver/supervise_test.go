@@ -60,6 +60,19 @@ func connect(t *testing.T, dir string) *RawExec {
 	return d
 }
 
+// leaveIdle has a supervisor of dir that has no task, and no agent any more.
+func leaveIdle(t *testing.T, dir string) *supervising {
+	t.Helper()
+	d, err := NewRawExec(t.Context(), dir, []string{os.Args[0], "supervise"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(d.ensure(soon(t)), d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return d.started[0]
+}
+
 func soon(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
@@ -197,7 +210,10 @@ func TestDescendantsEndWithTheirTask(t *testing.T) {
 
 func TestSupervisorsExcludeEachOther(t *testing.T) {
 	dir := t.TempDir()
-	connect(t, dir)
+	d := connect(t, dir)
+	if err := d.ensure(soon(t)); err != nil {
+		t.Fatal(err)
+	}
 	if err := Supervise(soon(t), dir); err != nil {
 		t.Errorf("a second supervisor: %v", err)
 	}
@@ -217,13 +233,7 @@ func TestLongPath(t *testing.T) {
 func TestIdleSupervisorEnds(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	d, err := NewRawExec(t.Context(), dir, []string{os.Args[0], "supervise"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := d.Close(); err != nil {
-		t.Fatal(err)
-	}
+	leaveIdle(t, dir)
 	for ctx := soon(t); ; {
 		lock, err := lockFile(filepath.Join(dir, "supervisor", "lock"))
 		if err == nil {
@@ -354,14 +364,7 @@ func TestSupervisorThatComesTooLate(t *testing.T) {
 // The end of a supervisor whose folder was removed leaves the socket of its successor in place.
 func TestFolderRemoved(t *testing.T) {
 	dir := t.TempDir()
-	d, err := NewRawExec(t.Context(), dir, []string{os.Args[0], "supervise"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := d.Close(); err != nil {
-		t.Fatal(err)
-	}
-	old := d.started[0]
+	old := leaveIdle(t, dir)
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}

@@ -368,6 +368,23 @@ func TestStartErrors(t *testing.T) {
 	}
 }
 
+// A task for which no supervisor can be started says so, and runs when one can be.
+func TestSupervisorThatCannotStart(t *testing.T) {
+	dir := nodeDir(t)
+	n := newNode(t, dir)
+	inTheWay := filepath.Join(dir, "supervisor")
+	if err := os.WriteFile(inTheWay, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n.Sync([]*api.Allocation{withRestarts(allocation("a1", shellTask("web", "exec sleep 1000")), 1000, time.Millisecond)})
+	want := "web: Driver Failure: start the supervisor: mkdir " + inTheWay + ": not a directory"
+	n.await("told", "a1", func(u Update) bool { return slices.Contains(eventTexts(u), want) })
+	if err := os.Remove(inTheWay); err != nil {
+		t.Fatal(err)
+	}
+	n.awaitStatus("a1", "running")
+}
+
 func TestArtifactFailureHidesCredentials(t *testing.T) {
 	n := newNode(t, nodeDir(t))
 	task := shellTask("web", "exec sleep 1000")
