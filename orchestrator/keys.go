@@ -29,8 +29,23 @@ func loadKeys(path string) (keys, error) {
 	if err != nil {
 		return keys{}, fmt.Errorf("encode the S3 keys: %w", err)
 	}
-	if err := os.WriteFile(path, text, 0o600); err != nil {
+	if err := keepSecret(path, text); err != nil {
 		return keys{}, fmt.Errorf("keep the S3 keys: %w", err)
 	}
 	return k, nil
+}
+
+// keepSecret writes a file of which, whenever the machine dies, either nothing or all
+// is there.
+func keepSecret(path string, text []byte) error {
+	fresh := path + ".new"
+	file, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(fresh, path)
 }

@@ -44,10 +44,5 @@ func makeSealKey(path string) ([]byte, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	_, err = file.Write(text)
-	return text, errors.Join(err, file.Sync(), file.Close())
+	return text, keepSecret(path, text)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -90,12 +91,13 @@ func runAgent(ctx context.Context, t *terminal, c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	dir, err := stateDir()
-	if err != nil {
-		return err
-	}
+	// A service of the machine has no home, and nobody looks for it there.
+	var dir string
 	var lock *agentLock
 	if given == nil {
+		if dir, err = stateDir(); err != nil {
+			return err
+		}
 		if lock, err = lockAgent(c, dir); err != nil {
 			return err
 		}
@@ -121,7 +123,7 @@ func runAgent(ctx context.Context, t *terminal, c *cli.Context) error {
 			return errors.Join(err, o.Close())
 		}
 	}
-	printAgent(t, o, conf)
+	printAgent(t, o, conf, c.Bool("dev"))
 	return endOrchestrator(ctx, t, c, o, given)
 }
 
@@ -208,11 +210,14 @@ func isTemporary(c *cli.Context, given *agentconfig.Config) bool {
 func agentToken(dataDir string) (string, error) {
 	path := filepath.Join(dataDir, "api.token")
 	text, err := os.ReadFile(path)
-	if err == nil {
-		return strings.TrimSpace(string(text)), nil
+	if token := strings.TrimSpace(string(text)); err == nil && token != "" {
+		return token, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("read the token of the API: %w", err)
 	}
 	token := rand.Text()
-	if err := os.WriteFile(path, []byte(token+"\n"), 0o600); err != nil {
+	if err := replaceFile(path, []byte(token+"\n")); err != nil {
 		return "", fmt.Errorf("keep the token of the API: %w", err)
 	}
 	return token, nil
@@ -296,7 +301,10 @@ func portTaken(address string) bool {
 	return false
 }
 
-func printAgent(t *terminal, o *orchestrator.Orchestrator, conf orchestrator.Config) {
+// printAgent prints what leads a shell to the agent. One of -dev was started by the
+// reader. The output of another goes into a journal, where secrets do not belong: it
+// says in which files they are.
+func printAgent(t *terminal, o *orchestrator.Orchestrator, conf orchestrator.Config, dev bool) {
 	scheme := "http"
 	if conf.TLS != nil {
 		scheme = "https"
@@ -304,12 +312,20 @@ func printAgent(t *terminal, o *orchestrator.Orchestrator, conf orchestrator.Con
 	t.info("the agent runs at %s://%s", scheme, o.Addr())
 	s3 := o.S3()
 	t.result("export NOMAD_ADDR=%s://%s", scheme, o.Addr())
-	if conf.Token != "" {
+	if conf.Token != "" && dev {
 		t.result("export NOMAD_TOKEN=%s", conf.Token)
 	}
 	t.result("export AWS_ENDPOINT_URL_S3=%s", s3.Endpoint)
-	t.result("export AWS_ACCESS_KEY_ID=%s", s3.AccessKey)
-	t.result("export AWS_SECRET_ACCESS_KEY=%s", s3.SecretKey)
+	if dev {
+		t.result("export AWS_ACCESS_KEY_ID=%s", s3.AccessKey)
+		t.result("export AWS_SECRET_ACCESS_KEY=%s", s3.SecretKey)
+	}
 	t.result("export AWS_REGION=us-east-1")
 	t.flush()
+	if !dev {
+		t.info("the keys of its store are in %s", filepath.Join(conf.DataDir, "s3.keys"))
+	}
+	if !dev && conf.Token != "" {
+		t.info("the token of its API is in %s", filepath.Join(conf.DataDir, "api.token"))
+	}
 }

@@ -62,14 +62,18 @@ func writeAgentState(dir string, s agentState) error {
 	if err != nil {
 		return fmt.Errorf("encode the agent's state: %w", err)
 	}
-	temp := agentStatePath(dir) + ".new"
-	if err := os.WriteFile(temp, append(text, '\n'), 0o600); err != nil {
-		return fmt.Errorf("write the agent's state: %w", err)
-	}
-	if err := os.Rename(temp, agentStatePath(dir)); err != nil {
+	if err := replaceFile(agentStatePath(dir), append(text, '\n')); err != nil {
 		return fmt.Errorf("write the agent's state: %w", err)
 	}
 	return nil
+}
+
+// replaceFile writes a file that only this user can read. Nobody sees a part of it.
+func replaceFile(path string, text []byte) error {
+	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }
 
 // runningAgent is this user's agent, or nil when none runs. One that has just
