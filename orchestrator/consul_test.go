@@ -17,7 +17,7 @@ import (
 	"ostro/orchestrator/orchestratortest"
 )
 
-// A standIn is the part of Consul's API that services need. It demands a token.
+// A standIn is the part of Consul's API that services need. It demands a token. (TestRealConsul has the real one.)
 type standIn struct {
 	mu       sync.Mutex
 	up       bool
@@ -36,7 +36,29 @@ func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/v1/agent/self":
 		fmt.Fprint(w, `{"Config": {"Version": "1.15.2"}}`)
 	case r.URL.Path == "/v1/agent/services":
-		json.NewEncoder(w).Encode(s.services)
+		all := map[string]any{}
+		for id, c := range s.services {
+			all[id] = map[string]any{"ID": id, "Service": c.Name, "Address": c.Address, "Port": c.Port, "Tags": c.Tags, "Meta": c.Meta}
+		}
+		json.NewEncoder(w).Encode(all)
+	case r.URL.Path == "/v1/agent/checks":
+		all := map[string]any{}
+		for _, service := range s.services {
+			for _, c := range service.Checks {
+				all[c.CheckID] = c
+			}
+		}
+		json.NewEncoder(w).Encode(all)
+	case strings.HasPrefix(r.URL.Path, "/v1/health/service/"):
+		var all []any
+		for _, service := range s.services {
+			var checks []map[string]string
+			for _, c := range service.Checks {
+				checks = append(checks, map[string]string{"CheckID": c.CheckID, "Status": consul.Passing})
+			}
+			all = append(all, map[string]any{"Service": service, "Checks": checks})
+		}
+		json.NewEncoder(w).Encode(all)
 	case r.URL.Path == "/v1/agent/service/register":
 		var service consul.Service
 		if err := json.NewDecoder(r.Body).Decode(&service); err != nil {

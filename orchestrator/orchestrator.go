@@ -77,12 +77,13 @@ type Config struct {
 
 // Orchestrator is a running one.
 type Orchestrator struct {
-	conf    Config
-	store   *state.Store
-	blobs   *blob.Store
-	drivers *driver.Set
-	consul  *consul.Client // nil where no Consul answers
-	runners map[string]*runner.Runner
+	conf        Config
+	store       *state.Store
+	blobs       *blob.Store
+	drivers     *driver.Set
+	consul      *consul.Client // nil where no Consul answers
+	consulError error          // why it is nil
+	runners     map[string]*runner.Runner
 	// nodes numbers the nodes by ID, and found is what the machine is.
 	nodes   map[string]int
 	found   *api.Node

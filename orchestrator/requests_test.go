@@ -51,6 +51,11 @@ type requester struct {
 }
 
 func (r *requester) run(ctx context.Context, client *api.Client) {
+	r.each(ctx, func(i int) error { return ask(ctx, client, i) })
+}
+
+// each does a request every 10 ms until ctx ends.
+func (r *requester) each(ctx context.Context, ask func(i int) error) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for i := 0; ; i++ {
@@ -59,7 +64,7 @@ func (r *requester) run(ctx context.Context, client *api.Client) {
 			return
 		case <-tick.C:
 		}
-		err := ask(ctx, client, i)
+		err := ask(i)
 		r.mu.Lock()
 		if ctx.Err() == nil {
 			r.asked++
@@ -69,6 +74,17 @@ func (r *requester) run(ctx context.Context, client *api.Client) {
 		}
 		r.mu.Unlock()
 	}
+}
+
+// phase checks that all requests since the last one have been answered.
+func (r *requester) phase(t *testing.T, name string) {
+	t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.failures) > 0 || r.asked == 0 {
+		t.Errorf("%s: %d of %d requests failed: %s", name, len(r.failures), r.asked, strings.Join(r.failures[:min(len(r.failures), 5)], "; "))
+	}
+	r.asked, r.failures = 0, nil
 }
 
 func ask(ctx context.Context, client *api.Client, i int) error {
@@ -106,18 +122,9 @@ func TestNoRequestFails(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var asking sync.WaitGroup
 	asking.Go(func() { r.run(ctx, a.Client) })
-	phase := func(name string) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if len(r.failures) > 0 || r.asked == 0 {
-			t.Errorf("%s: %d of %d requests failed: %s", name, len(r.failures), r.asked, strings.Join(r.failures[:min(len(r.failures), 5)], "; "))
-		}
-		r.asked, r.failures = 0, nil
-	}
-
 	register(t, a, answeringJob("good", "1"))
 	deployment(t, a, "web", 1, "successful")
-	phase("rolling update")
+	r.phase(t, "rolling update")
 
 	node := running(t, a, "web")[0].NodeID
 	if _, err := a.Client.Nodes().UpdateDrain(node, &api.DrainSpec{Deadline: time.Minute}, false, nil); err != nil {
@@ -140,12 +147,12 @@ func TestNoRequestFails(t *testing.T) {
 		}
 		return n.DrainStrategy == nil && here == 0 && len(instances) == 2
 	})
-	phase("drain")
+	r.phase(t, "drain")
 
 	register(t, a, answeringJob("bad", "2"))
 	deployment(t, a, "web", 2, "failed")
 	deployment(t, a, "web", 3, "successful")
-	phase("auto-revert")
+	r.phase(t, "auto-revert")
 	cancel()
 	asking.Wait()
 }

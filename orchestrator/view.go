@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/hashicorp/go-memdb"
@@ -41,10 +42,13 @@ func (o *Orchestrator) awaitConsul(ctx context.Context) {
 	if o.consul != nil {
 		return
 	}
-	if o.conf.Consul != "" {
-		o.conf.Log.Warn("no Consul answers: its services live in the own catalogue until one does", "address", o.conf.Consul)
-	}
+	told := ""
 	for o.consul == nil {
+		// Nobody need have a Consul, unless it is configured, or answers and refuses.
+		if err := o.consulError; (o.conf.Consul != "" || errors.Is(err, consul.ErrRefused)) && err.Error() != told {
+			told = err.Error()
+			o.conf.Log.Warn("services are not registered in Consul, and live in the own catalogue until they can be", "error", err)
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -64,7 +68,7 @@ func (o *Orchestrator) findConsul(ctx context.Context, node *api.Node) {
 	client := consul.New(consul.Config{Address: o.conf.Consul, Token: o.conf.ConsulToken, TLS: o.conf.ConsulTLS})
 	version, err := client.Version(ctx)
 	if err != nil {
-		node.Attributes["consul.version"] = consulStandIn
+		node.Attributes["consul.version"], o.consulError = consulStandIn, err
 		return
 	}
 	o.consul = client

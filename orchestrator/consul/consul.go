@@ -57,6 +57,9 @@ func (c *Client) Address() string { return c.base }
 // errNotFound is Consul's 404.
 var errNotFound = errors.New("not found")
 
+// ErrRefused is for a token that Consul does not know, or that may not do what is asked.
+var ErrRefused = errors.New("the token is refused")
+
 // call does one request. in is sent as JSON unless it is nil, out is read from the answer unless it is nil.
 func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
 	var body io.Reader
@@ -85,6 +88,8 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 		return fmt.Errorf("ask Consul: %w", err)
 	case resp.StatusCode == http.StatusNotFound:
 		return errNotFound
+	case resp.StatusCode == http.StatusForbidden:
+		return fmt.Errorf("ask Consul at %s: %w: %s", path, ErrRefused, bytes.TrimSpace(answer[:min(len(answer), 500)]))
 	case resp.StatusCode >= 300:
 		return fmt.Errorf("ask Consul at %s: %s: %s", path, resp.Status, bytes.TrimSpace(answer[:min(len(answer), 500)]))
 	case out == nil:
@@ -110,15 +115,27 @@ func (c *Client) Version(ctx context.Context) (string, error) {
 
 // A Service is a service as it is registered.
 type Service struct {
+	Kind              string `json:",omitempty"`
 	ID                string
 	Name              string
 	Tags              []string
 	Port              int
 	Address           string
+	TaggedAddresses   map[string]Address `json:",omitempty"`
 	Meta              map[string]string
+	Weights           *Weights `json:",omitempty"`
 	EnableTagOverride bool
 	Checks            []Check `json:",omitempty"`
 }
+
+// An Address is one of those that a service has beside the first.
+type Address struct {
+	Address string
+	Port    int
+}
+
+// Weights say how much of the requests an instance gets.
+type Weights struct{ Passing, Warning int }
 
 // Statuses of checks.
 const (
@@ -139,6 +156,7 @@ type Check struct {
 	GRPCUseTLS             bool                `json:",omitempty"`
 	TTL, Interval, Timeout string              `json:",omitempty"`
 	SuccessBeforePassing   int                 `json:",omitempty"`
+	FailuresBeforeWarning  int                 `json:",omitempty"`
 	FailuresBeforeCritical int                 `json:",omitempty"`
 }
 
@@ -156,15 +174,57 @@ func (c *Client) Deregister(ctx context.Context, id string) error {
 	return err
 }
 
-// Services are the services that are registered with the agent, by ID, each with its meta.
-func (c *Client) Services(ctx context.Context) (map[string]map[string]string, error) {
-	var all map[string]struct{ Meta map[string]string }
+// Services are the services that are registered with the agent, by ID.
+func (c *Client) Services(ctx context.Context) (map[string]Service, error) {
+	var all map[string]struct {
+		ID, Service, Address string
+		Tags                 []string
+		Port                 int
+		Meta                 map[string]string
+		EnableTagOverride    bool
+	}
 	if err := c.call(ctx, http.MethodGet, "/v1/agent/services", nil, &all); err != nil {
 		return nil, err
 	}
-	found := map[string]map[string]string{}
+	found := map[string]Service{}
 	for id, s := range all {
-		found[id] = s.Meta
+		found[id] = Service{
+			ID: s.ID, Name: s.Service, Address: s.Address, Tags: s.Tags, Port: s.Port, Meta: s.Meta, EnableTagOverride: s.EnableTagOverride,
+		}
+	}
+	return found, nil
+}
+
+// Checks are the IDs of the checks that are registered with the agent.
+func (c *Client) Checks(ctx context.Context) (map[string]bool, error) {
+	var all map[string]struct{}
+	if err := c.call(ctx, http.MethodGet, "/v1/agent/checks", nil, &all); err != nil {
+		return nil, err
+	}
+	found := map[string]bool{}
+	for id := range all {
+		found[id] = true
+	}
+	return found, nil
+}
+
+// Health is what the catalogue, which all of Consul's users see, has of a service: the statuses of the checks by their
+// IDs, of each instance by its ID. The agent's own knowledge gets there a little later.
+func (c *Client) Health(ctx context.Context, name string) (map[string]map[string]string, error) {
+	var all []struct {
+		Service struct{ ID string }
+		Checks  []struct{ CheckID, Status string }
+	}
+	if err := c.call(ctx, http.MethodGet, "/v1/health/service/"+url.PathEscape(name), nil, &all); err != nil {
+		return nil, err
+	}
+	found := map[string]map[string]string{}
+	for _, instance := range all {
+		checks := map[string]string{}
+		for _, check := range instance.Checks {
+			checks[check.CheckID] = check.Status
+		}
+		found[instance.Service.ID] = checks
 	}
 	return found, nil
 }

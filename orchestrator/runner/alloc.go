@@ -47,6 +47,7 @@ type alloc struct {
 	checkedFor *api.Allocation        // the version that checks is of
 	passed     []string               // checks that had passed under the agent before this one
 	services   []*registration        // what others may use now; nil while that is not known
+	settled    time.Time              // since when Consul has those of its own, and passes them; zero while it does not
 }
 
 // group returns the allocation's task group. The caller holds mu or is alone.

@@ -49,6 +49,7 @@ type checkState struct {
 	status       api.AllocCheckStatus
 	passingSince time.Time // zero unless it passes
 	streak       int       // of equal results
+	last         string    // the last result; "" while there is none
 	passed       bool      // since its task started
 	restart      checkRestart
 }
@@ -138,6 +139,7 @@ func (c check) ask(ctx context.Context) (status string, code int, output string)
 
 // take notes a result. Consul's thresholds count results in a row before the status changes.
 func (s *checkState) take(status string, code int, output string, now time.Time) {
+	s.last = status
 	passes := status == checkSuccess || status == checkWarning && s.spec.OnUpdate == api.OnUpdateIgnoreWarn
 	passed := !s.passingSince.IsZero()
 	if passes {
@@ -166,7 +168,7 @@ func (s *checkState) reset() {
 	if !s.required() {
 		mode = "readiness"
 	}
-	s.passingSince, s.streak, s.passed = time.Time{}, 0, false
+	s.passingSince, s.streak, s.last, s.passed = time.Time{}, 0, "", false
 	s.status = api.AllocCheckStatus{
 		ID: s.id, Check: s.spec.Name, Group: s.status.Group, Mode: mode, Service: s.service, Task: s.task, Status: checkPending,
 	}

@@ -3,37 +3,41 @@ package runner
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/hashicorp/nomad/api"
+
 	"ostro/orchestrator/consul"
-	"ostro/orchestrator/template"
 )
 
-// Meta keys of what is registered in Consul. Nomad sets the first one, too; the others tell whose registration it is
-// after a restart, and whether it is still right.
-const (
-	metaSource = "external-source"
-	metaNode   = "ostro-node"
-	metaHash   = "ostro-hash"
-)
+// consulInterval is how often Consul is looked at without a reason: it may have lost what it knew. (Nomad: 30 s.)
+const consulInterval = 5 * time.Second
 
-// consulInterval is how often Consul is looked at without a reason: it may have lost what it knew.
-const consulInterval = 30 * time.Second
+// consulSoon is how often it is looked at while somebody waits for the results of its checks.
+const consulSoon = 250 * time.Millisecond
 
 // consulTime bounds one look at Consul.
 const consulTime = 10 * time.Second
 
-// consulSync keeps Consul's agent in line with the allocations.
+// consulSync keeps Consul's agent in line with the allocations. One goroutine looks, so that no old look can register
+// again what a newer one has removed.
 type consulSync struct {
 	client *consul.Client
 	wake   chan struct{}
-	last   string // the error of the last look, so that it is told once
+
+	// What this node has registered, by service ID: the hash of what it was, "" before it is known to be there. It is on
+	// disk, for another agent may use the same Consul, and only the own registrations may be removed.
+	owned map[string]string
+
+	mu      sync.Mutex
+	waiting []chan struct{} // closed after the next look
+	failure error           // of the last look
 }
 
 // consulChanged has Consul told of changed services.
@@ -46,6 +50,25 @@ func (r *Runner) consulChanged() {
 	}
 }
 
+// awaitConsul returns when Consul has been told what is wanted now, could not be told, or ctx has ended.
+func (r *Runner) awaitConsul(ctx context.Context) {
+	c := r.consul.Load()
+	if c == nil {
+		return
+	}
+	looked := make(chan struct{})
+	c.mu.Lock()
+	c.waiting = append(c.waiting, looked)
+	c.mu.Unlock()
+	r.consulChanged()
+	select {
+	case <-looked:
+	case <-ctx.Done():
+	case <-r.ctx.Done():
+	case <-time.After(consulTime):
+	}
+}
+
 // UseConsul has the services with provider "consul" registered with client from now on, and no longer in the own
 // catalogue.
 func (r *Runner) UseConsul(client *consul.Client) {
@@ -54,8 +77,13 @@ func (r *Runner) UseConsul(client *consul.Client) {
 	if r.closed {
 		return
 	}
-	r.consul.Store(&consulSync{client: client, wake: make(chan struct{}, 1)})
-	r.loops.Go(r.keepConsul)
+	c := &consulSync{client: client, wake: make(chan struct{}, 1)}
+	var err error
+	if c.owned, err = loadOwned(r.conf.Dir); err != nil {
+		r.log.Error("services from before may be left in Consul", "error", err)
+	}
+	r.consul.Store(c)
+	r.loops.Go(func() { r.keepConsul(c) })
 	for id, a := range r.allocs {
 		a.poke()
 		r.markDirty(id)
@@ -63,177 +91,209 @@ func (r *Runner) UseConsul(client *consul.Client) {
 }
 
 // keepConsul keeps Consul up to date until the Runner lets go.
-func (r *Runner) keepConsul() {
-	c := r.consul.Load()
+func (r *Runner) keepConsul(c *consulSync) {
 	for {
-		retry := time.After(consulInterval)
-		if err := r.syncConsul(); err != nil {
-			retry = time.After(time.Second)
-			if text := err.Error(); text != c.last && r.ctx.Err() == nil {
-				r.log.Error("services are not registered in Consul", "error", err)
-				c.last = text
-			}
-		} else {
-			c.last = ""
+		c.mu.Lock()
+		waiting := c.waiting
+		c.waiting = nil
+		c.mu.Unlock()
+		soon, err := r.syncConsul(c)
+		for _, looked := range waiting {
+			close(looked)
+		}
+		if c.failed(err) && r.ctx.Err() == nil {
+			r.log.Error("Consul does not have all services as they are", "error", err)
+		}
+		again := consulInterval
+		switch {
+		case err != nil:
+			again = time.Second
+		case soon:
+			again = consulSoon
 		}
 		select {
 		case <-r.ctx.Done():
 			return
 		case <-c.wake:
-		case <-retry:
+		case <-time.After(again):
 		}
 	}
 }
 
-// syncConsul registers what is missing in Consul and removes what this node has registered and no longer wants.
-func (r *Runner) syncConsul() error {
+// failed notes how a look has ended, and reports whether that is a failure that has not been told yet.
+func (c *consulSync) failed(err error) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fresh := err != nil && (c.failure == nil || c.failure.Error() != err.Error())
+	c.failure = err
+	return fresh
+}
+
+// A consulWish is what one allocation wants of Consul.
+type consulWish struct {
+	alloc    *alloc
+	services []*registration // nil while that is not known
+	awaited  bool            // its health is being judged
+}
+
+// consulWishes gathers what is wanted. ok is false before the first Sync: nobody knows then.
+func (r *Runner) consulWishes() (all []consulWish, ok bool) {
 	r.mu.Lock()
-	unknown := r.leftovers != nil // before the first Sync nobody knows what is wanted
-	all := slices.Collect(maps.Values(r.allocs))
+	allocs := slices.Collect(maps.Values(r.allocs))
+	unknown := r.leftovers != nil
 	r.mu.Unlock()
 	if unknown {
-		return nil
+		return nil, false
 	}
-	wanted, undecided := map[string]consul.Service{}, []string{}
-	for _, a := range all {
+	slices.SortFunc(allocs, func(a, b *alloc) int { return strings.Compare(a.id, b.id) })
+	for _, a := range allocs {
 		a.mu.Lock()
-		if a.services == nil {
-			undecided = append(undecided, a.id)
-		}
-		for _, s := range a.services {
-			if s.provider == providerConsul {
-				wanted[s.ID] = r.consulService(s)
-			}
-		}
+		all = append(all, consulWish{alloc: a, services: a.services, awaited: a.watch != nil})
 		a.mu.Unlock()
 	}
+	return all, true
+}
+
+// inConsul are the services that Consul is to have.
+func (w consulWish) inConsul() []*registration {
+	return slices.DeleteFunc(slices.Clone(w.services), func(s *registration) bool { return s.provider != providerConsul })
+}
+
+// syncConsul registers what is missing in Consul, removes what this node has registered and no longer wants, and sees
+// what Consul says of what is awaited. soon is whether anything is.
+func (r *Runner) syncConsul(c *consulSync) (soon bool, err error) {
+	wishes, ok := r.consulWishes()
+	if !ok {
+		return false, nil
+	}
 	ctx, cancel := context.WithTimeout(r.ctx, consulTime)
 	defer cancel()
-	client := r.consul.Load().client
-	have, err := client.Services(ctx)
+	have, err := c.client.Services(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
-	for id, s := range wanted {
-		if meta, ok := have[id]; !ok || meta[metaHash] != s.Meta[metaHash] {
-			if err := client.Register(ctx, s); err != nil {
-				return err
+	checks, err := c.client.Checks(ctx)
+	if err != nil {
+		return false, err
+	}
+	var problems []error
+	wanted := map[string]bool{}
+	for _, wish := range wishes {
+		for _, s := range wish.inConsul() {
+			wanted[s.ID] = true
+			if err := wish.alloc.toConsul(ctx, c, s, have, checks); err != nil {
+				problems = append(problems, fmt.Errorf("register %s: %w", s.ServiceName, err))
 			}
 		}
 	}
-	for id, meta := range have {
-		_, want := wanted[id]
-		ours := meta[metaSource] == "nomad" && meta[metaNode] == r.conf.Node.ID
-		if want || !ours || slices.ContainsFunc(undecided, func(alloc string) bool { return strings.Contains(id, alloc) }) {
+	problems = append(problems, r.fromConsul(ctx, c, wishes, wanted, have))
+	soon, err = r.settle(ctx, c, wishes)
+	return soon, errors.Join(append(problems, err)...)
+}
+
+// fromConsul removes what this node has registered and nobody wants any more.
+func (r *Runner) fromConsul(ctx context.Context, c *consulSync, wishes []consulWish, wanted map[string]bool, have map[string]consul.Service) error {
+	var problems []error
+	for _, id := range slices.Sorted(maps.Keys(have)) {
+		if wanted[id] || !c.owns(id, wishes) {
 			continue
 		}
-		if err := client.Deregister(ctx, id); err != nil {
-			return err
+		if err := c.client.Deregister(ctx, id); err != nil {
+			problems = append(problems, fmt.Errorf("remove %s: %w", id, err))
+			continue
+		}
+		delete(have, id)
+	}
+	gone := func(id, _ string) bool {
+		_, there := have[id]
+		return !there && !wanted[id]
+	}
+	if before := len(c.owned); before > 0 {
+		maps.DeleteFunc(c.owned, gone)
+		if len(c.owned) < before {
+			r.saveOwned(c)
 		}
 	}
-	return nil
+	return errors.Join(problems...)
 }
 
-// consulService is a registration as Consul gets it.
-func (r *Runner) consulService(s *registration) consul.Service {
-	c := consul.Service{
-		ID: s.ID, Name: s.ServiceName, Tags: s.Tags, Port: s.Port, Address: s.Address,
-		Meta: map[string]string{}, EnableTagOverride: s.override,
+// owns reports whether a service that nobody wants has been registered by this node. Of an allocation that has just
+// been taken up again nobody knows yet what it wants.
+func (c *consulSync) owns(id string, wishes []consulWish) bool {
+	for _, wish := range wishes {
+		if strings.HasPrefix(id, serviceIDPrefix+wish.alloc.id+"-") {
+			return wish.services != nil
+		}
 	}
-	maps.Copy(c.Meta, s.meta)
-	for _, check := range s.checks {
-		c.Checks = append(c.Checks, consulCheck(check))
-	}
-	identity, err := json.Marshal(c)
-	if err == nil {
-		sum := sha256.Sum256(identity)
-		c.Meta[metaHash] = hex.EncodeToString(sum[:8])
-	}
-	c.Meta[metaSource], c.Meta[metaNode] = "nomad", r.conf.Node.ID
-	return c
+	_, ok := c.owned[id]
+	return ok
 }
 
-func consulCheckID(c check) string { return "_nomad-check-" + c.id }
-
-// consulCheck is a check as Consul does it itself, also while no agent runs. Scripts are run by the agent, which tells
-// the results.
-func consulCheck(c check) consul.Check {
-	interval, timeout := cmp.Or(c.spec.Interval, 10*time.Second), cmp.Or(c.spec.Timeout, 5*time.Second)
-	out := consul.Check{
-		CheckID: consulCheckID(c), Name: c.spec.Name, Status: c.spec.InitialStatus,
-		SuccessBeforePassing: c.spec.SuccessBeforePassing, FailuresBeforeCritical: c.spec.FailuresBeforeCritical,
+// usesConsul reports whether services of the allocation live in Consul. The caller holds mu.
+func (a *alloc) usesConsul() bool {
+	group := a.group()
+	if group == nil || a.runner.consul.Load() == nil {
+		return false
 	}
-	if c.spec.Type == "script" {
-		out.TTL = (interval + timeout + 30*time.Second).String()
-		return out
+	services := slices.Clone(group.Services)
+	for _, t := range group.Tasks {
+		services = append(services, t.Services...)
 	}
-	out.Interval, out.Timeout = interval.String(), timeout.String()
-	switch c.spec.Type {
-	case "http":
-		out.HTTP = cmp.Or(c.spec.Protocol, "http") + "://" + c.addr + "/" + strings.TrimPrefix(c.spec.Path, "/")
-		out.Method, out.Body, out.Header = c.spec.Method, c.spec.Body, c.spec.Header
-		out.TLSSkipVerify, out.TLSServerName = c.spec.TLSSkipVerify, c.spec.TLSServerName
-	case "tcp":
-		out.TCP = c.addr
-	case "grpc":
-		out.GRPC, out.GRPCUseTLS = strings.TrimSuffix(c.addr+"/"+c.spec.GRPCService, "/"), c.spec.GRPCUseTLS
-		out.TLSSkipVerify, out.TLSServerName = c.spec.TLSSkipVerify, c.spec.TLSServerName
-	}
-	return out
+	return slices.ContainsFunc(services, func(s *api.Service) bool { return cmp.Or(s.Provider, providerConsul) == providerConsul })
 }
 
-// tellConsul passes on the result of a script.
-func (r *Runner) tellConsul(c check, status, output string) {
-	to := r.consul.Load()
-	if to == nil || c.spec.Type != "script" || c.provider != providerConsul {
+// whyUnsettled says what Consul lacks of an allocation whose own checks all pass. The caller holds mu.
+func (a *alloc) whyUnsettled() string {
+	if !a.usesConsul() || !a.settled.IsZero() {
+		return ""
+	}
+	why := "Services not healthy by deadline: Consul does not have all of them with passing checks"
+	c := a.runner.consul.Load()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failure != nil {
+		why += ": " + c.failure.Error()
+	}
+	return why
+}
+
+// settle notes of the allocations whose health is judged whether Consul has their services, with passing checks. awaited
+// is whether there are any.
+func (r *Runner) settle(ctx context.Context, c *consulSync, wishes []consulWish) (awaited bool, err error) {
+	known := map[string]map[string]map[string]string{}
+	for _, wish := range wishes {
+		services := wish.inConsul()
+		if !wish.awaited || len(services) == 0 {
+			wish.alloc.setSettled(wish.services, false)
+			continue
+		}
+		awaited = true
+		settled := true
+		for _, s := range services {
+			if known[s.ServiceName] == nil {
+				if known[s.ServiceName], err = c.client.Health(ctx, s.ServiceName); err != nil {
+					return true, err
+				}
+			}
+			checks, there := known[s.ServiceName][s.ID]
+			settled = settled && there && passesInConsul(s, checks)
+		}
+		wish.alloc.setSettled(wish.services, settled)
+	}
+	return awaited, nil
+}
+
+// setSettled notes whether Consul has the services of an allocation with passing checks.
+func (a *alloc) setSettled(services []*registration, settled bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case !slices.Equal(a.services, services): // they have changed since
 		return
-	}
-	word := map[string]string{checkSuccess: consul.Passing, checkWarning: consul.Warning}[status]
-	ctx, cancel := context.WithTimeout(r.ctx, consulTime)
-	defer cancel()
-	if err := to.client.UpdateTTL(ctx, consulCheckID(c), cmp.Or(word, consul.Critical), output); err != nil {
-		r.log.Info("Consul does not take the result of a check", "check", c.spec.Name, "error", err)
-	}
-}
-
-// templateConsul is Consul as templates see it; nil when there is none.
-func (r *Runner) templateConsul() *template.Consul {
-	c := r.consul.Load()
-	if c == nil {
-		return nil
-	}
-	ctx, client := r.ctx, c.client
-	return &template.Consul{
-		Key: func(path string) (string, bool, error) { return client.Get(ctx, path) },
-		Keys: func(prefix string) ([]*template.KeyPair, error) {
-			pairs, err := client.List(ctx, prefix)
-			var all []*template.KeyPair
-			for _, p := range pairs {
-				key := strings.TrimPrefix(strings.TrimPrefix(p.Key, prefix), "/")
-				all = append(all, &template.KeyPair{Path: p.Key, Key: key, Value: string(p.Value)})
-			}
-			return all, err
-		},
-		Service: func(name, tag string) ([]*template.ConsulService, error) {
-			instances, err := client.Healthy(ctx, name, tag)
-			var all []*template.ConsulService
-			for _, i := range instances {
-				all = append(all, &template.ConsulService{
-					Node: i.Node.Node, NodeID: i.Node.ID, NodeAddress: i.Node.Address, NodeDatacenter: i.Node.Datacenter,
-					ID: i.Service.ID, Name: i.Service.Service, Address: cmp.Or(i.Service.Address, i.Node.Address),
-					Tags: i.Service.Tags, ServiceMeta: i.Service.Meta, Port: i.Service.Port, Status: consul.Passing,
-				})
-			}
-			slices.SortFunc(all, func(a, b *template.ConsulService) int { return cmp.Compare(a.ID, b.ID) })
-			return all, err
-		},
-		Services: func() ([]*template.ServiceName, error) {
-			catalogue, err := client.Catalogue(ctx)
-			var all []*template.ServiceName
-			for _, name := range slices.Sorted(maps.Keys(catalogue)) {
-				all = append(all, &template.ServiceName{Name: name, Tags: catalogue[name]})
-			}
-			return all, err
-		},
+	case !settled:
+		a.settled = time.Time{}
+	case a.settled.IsZero():
+		a.settled = time.Now()
+		a.poke()
 	}
 }

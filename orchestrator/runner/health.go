@@ -129,6 +129,8 @@ func (a *alloc) judge(group []member, now time.Time) time.Duration {
 			return never
 		}
 		a.watch = &healthWatch{deploymentID: id, policy: p, deadline: now.Add(p.healthyDeadline)}
+		a.settled = time.Time{}
+		a.runner.consulChanged() // which is asked now
 	}
 	if s := a.want.DeploymentStatus; s != nil && s.Healthy != nil && a.health.DeploymentID != id {
 		return never // somebody has told the deployment
@@ -165,6 +167,12 @@ func (a *alloc) judge(group []member, now time.Time) time.Duration {
 // withChecks lets the checks have their say: they have to pass for the minimal time, too (Nomad: H4). The caller holds mu.
 func (a *alloc) withChecks(v verdict, next, now time.Time) (verdict, time.Time) {
 	passing, since := judgeChecks(a.sortedChecks())
+	if a.usesConsul() {
+		passing = passing && !a.settled.IsZero()
+		if a.settled.After(since) {
+			since = a.settled
+		}
+	}
 	if !passing {
 		return undecided, time.Time{}
 	}
@@ -195,7 +203,7 @@ func (a *alloc) setVerdict(tasks []taskHealth, isHealthy bool, now time.Time) {
 			why := whyUnhealthy(t, a.watch.policy)
 			if t.state == stateRunning && a.watch.policy.checks {
 				// Nomad does not name what fails.
-				why = cmp.Or(whyChecks(a.sortedChecks(), t.name, t.hook == ""), why)
+				why = cmp.Or(whyChecks(a.sortedChecks(), t.name, t.hook == ""), a.whyUnsettled(), why)
 			}
 			if why != "" {
 				addEvent(a.tasks[t.name].saved.State, eventMessage("Alloc Unhealthy", why))

@@ -67,14 +67,18 @@ func saveState(dir, allocID string, s savedAlloc) error {
 	if err != nil {
 		return fmt.Errorf("save the state of allocation %s: %w", allocID, err)
 	}
-	path := statePath(dir, allocID)
-	if err := os.WriteFile(path+".tmp", data, 0o600); err != nil {
-		return fmt.Errorf("save the state of allocation %s: %w", allocID, err)
-	}
-	if err := os.Rename(path+".tmp", path); err != nil {
+	if err := replaceFile(statePath(dir, allocID), data); err != nil {
 		return fmt.Errorf("save the state of allocation %s: %w", allocID, err)
 	}
 	return nil
+}
+
+// replaceFile writes a file that is there as a whole at all times.
+func replaceFile(path string, data []byte) error {
+	if err := os.WriteFile(path+".tmp", data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".tmp", path)
 }
 
 // loadState reads the state of an allocation. One that is not there is empty.

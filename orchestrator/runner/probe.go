@@ -16,13 +16,12 @@ import (
 
 // get asks by HTTP. Anything below 400 is well; redirects are answers, they are not followed.
 func (c check) get(ctx context.Context) (status string, code int, output string) {
-	relative, err := url.Parse(c.spec.Path)
+	target, err := c.url()
 	if err != nil {
 		return checkFailure, 0, err.Error()
 	}
-	base := url.URL{Scheme: cmp.Or(c.spec.Protocol, "http"), Host: c.addr}
 	body := strings.NewReader(c.spec.Body)
-	req, err := http.NewRequestWithContext(ctx, cmp.Or(c.spec.Method, http.MethodGet), base.ResolveReference(relative).String(), body)
+	req, err := http.NewRequestWithContext(ctx, cmp.Or(c.spec.Method, http.MethodGet), target.String(), body)
 	if err != nil {
 		return checkFailure, 0, "nomad: " + err.Error()
 	}
@@ -55,6 +54,16 @@ func (c check) get(ctx context.Context) (status string, code int, output string)
 		return checkWarning, resp.StatusCode, string(text)
 	}
 	return checkFailure, resp.StatusCode, string(text)
+}
+
+// url is what a check asks by HTTP.
+func (c check) url() (*url.URL, error) {
+	relative, err := url.Parse(c.spec.Path)
+	if err != nil {
+		return nil, err
+	}
+	base := url.URL{Scheme: cmp.Or(c.spec.Protocol, "http"), Host: c.addr}
+	return base.ResolveReference(relative), nil
 }
 
 func (c check) tls() *tls.Config {

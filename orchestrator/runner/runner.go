@@ -328,11 +328,7 @@ func (r *Runner) flush(ctx context.Context, allocID string) {
 	r.waiting = append(r.waiting, sent)
 	r.dirtyMu.Unlock()
 	r.markDirty(allocID)
-	if r.consul.Load() != nil {
-		if err := r.syncConsul(); err != nil {
-			r.consulChanged() // it is tried again
-		}
-	}
+	r.awaitConsul(ctx)
 	select {
 	case <-sent:
 	case <-ctx.Done():

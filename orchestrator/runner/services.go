@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/hashicorp/nomad/api"
 )
@@ -23,14 +24,22 @@ type registration struct {
 	api.ServiceRegistration
 	provider string // "nomad" or "consul"
 	task     string // "" for a service of the group
-	meta     map[string]string
-	override bool // enable_tag_override: whoever changes the tags in Consul wins
+	host     string // as the job names it; "" for that of the node
 	checks   []check
+
+	// What only Consul is told.
+	kind     string
+	meta     map[string]string
+	tagged   map[string]string // tagged_addresses, with a port or without
+	weights  *api.ServiceWeights
+	override bool // enable_tag_override: whoever changes the tags in Consul wins
 }
+
+const serviceIDPrefix = "_nomad-task-"
 
 // serviceID names a registration (Nomad: _nomad-task-ALLOC-WORKLOAD-NAME-PORT).
 func serviceID(allocID, group, task string, s *api.Service) string {
-	return fmt.Sprintf("_nomad-task-%s-%s-%s-%s", allocID, cmp.Or(task, "group-"+group), s.Name, s.PortLabel)
+	return fmt.Sprintf(serviceIDPrefix+"%s-%s-%s-%s", allocID, cmp.Or(task, "group-"+group), s.Name, s.PortLabel)
 }
 
 // interpolated is a service with `${...}` replaced.
@@ -39,6 +48,7 @@ func interpolated(s *api.Service, env taskEnv) *api.Service {
 	c.Name, c.PortLabel, c.Address = env.replace(s.Name), env.replace(s.PortLabel), env.replace(s.Address)
 	c.Tags, c.CanaryTags = replaceList(env, s.Tags), replaceList(env, s.CanaryTags)
 	c.Meta, c.CanaryMeta = replaceMap(env, s.Meta), replaceMap(env, s.CanaryMeta)
+	c.TaggedAddresses = replaceMap(env, s.TaggedAddresses)
 	return &c
 }
 
@@ -70,7 +80,7 @@ func (a *alloc) refreshServices() {
 	if a.services != nil && reflect.DeepEqual(a.services, now) {
 		return
 	}
-	a.services = now
+	a.services, a.settled = now, time.Time{}
 	a.runner.markDirty(a.id)
 	a.runner.consulChanged()
 }
@@ -96,16 +106,19 @@ func (a *alloc) described(group *api.TaskGroup, task *api.Task, services []*api.
 	var all []*registration
 	for _, spec := range services {
 		s := interpolated(spec, env)
-		host, port, err := serviceAddress(a.want, s, a.runner.nodeIP())
+		host, port, err := serviceAddress(a.want, s)
 		if err != nil {
 			a.log.Error("a service is not registered", "service", s.Name, "error", err)
 			continue
 		}
-		r := &registration{provider: cmp.Or(s.Provider, providerConsul), task: task.Name, meta: s.Meta, override: s.EnableTagOverride}
+		r := &registration{
+			provider: cmp.Or(s.Provider, providerConsul), task: task.Name, host: host,
+			kind: s.Kind, meta: s.Meta, tagged: s.TaggedAddresses, weights: s.Weights, override: s.EnableTagOverride,
+		}
 		r.ServiceRegistration = api.ServiceRegistration{
 			ID: serviceID(a.id, deref(group.Name), task.Name, s), ServiceName: s.Name, Namespace: a.want.Namespace,
 			NodeID: a.want.NodeID, Datacenter: a.runner.conf.Node.Datacenter, JobID: a.want.JobID, AllocID: a.id,
-			Tags: s.Tags, Address: host, Port: port,
+			Tags: s.Tags, Address: cmp.Or(host, a.runner.nodeIP()), Port: port,
 		}
 		if status := a.want.DeploymentStatus; status != nil && status.Canary {
 			if len(s.CanaryTags) > 0 {
@@ -173,8 +186,9 @@ func (a *alloc) catalogue() []*api.ServiceRegistration {
 	return all
 }
 
-// serviceAddress finds what a service is reached at (Nomad: address_mode auto, host, driver, alloc).
-func serviceAddress(alloc *api.Allocation, s *api.Service, nodeIP string) (host string, port int, err error) {
+// serviceAddress finds what a service is reached at (Nomad: address_mode auto, host, driver, alloc). host is "" for that of
+// the node, which Consul knows for itself.
+func serviceAddress(alloc *api.Allocation, s *api.Service) (host string, port int, err error) {
 	switch mode := cmp.Or(s.AddressMode, "auto"); {
 	case mode == "auto" && s.Address != "":
 		return customAddress(alloc, s.Address, s.PortLabel)
@@ -186,13 +200,21 @@ func serviceAddress(alloc *api.Allocation, s *api.Service, nodeIP string) (host 
 		return "", 0, errors.New(`cannot use address_mode="alloc": no allocation network status reported`)
 	}
 	if s.PortLabel == "" {
-		return nodeIP, 0, nil
+		return onlyIP(alloc), 0, nil
 	}
 	if p, ok := findPort(alloc, s.PortLabel); ok {
-		return cmp.Or(p.HostIP, nodeIP), p.Value, nil
+		return p.HostIP, p.Value, nil
 	}
 	port, err = literalPort(s.PortLabel)
-	return nodeIP, port, err
+	return "", port, err
+}
+
+// onlyIP is the address of the group's network, if it has one network.
+func onlyIP(alloc *api.Allocation) string {
+	if alloc.AllocatedResources == nil || len(alloc.AllocatedResources.Shared.Networks) != 1 {
+		return ""
+	}
+	return alloc.AllocatedResources.Shared.Networks[0].IP
 }
 
 func customAddress(alloc *api.Allocation, address, label string) (string, int, error) {

@@ -217,12 +217,21 @@ func TestGRPCCheck(t *testing.T) {
 	}
 }
 
-// A standIn is the part of Consul's API that services need.
+// A standIn is the part of Consul's API that services need. (TestRealConsul has the real one.)
 type standIn struct {
 	mu       sync.Mutex
 	services map[string]consul.Service
 	ttl      map[string]string
 	writes   int
+}
+
+// listed are the services as Consul lists them.
+func (s *standIn) listed() map[string]any {
+	all := map[string]any{}
+	for id, c := range s.services {
+		all[id] = map[string]any{"ID": id, "Service": c.Name, "Address": c.Address, "Port": c.Port, "Tags": c.Tags, "Meta": c.Meta}
+	}
+	return all
 }
 
 func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -231,7 +240,15 @@ func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	last := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
 	switch {
 	case r.URL.Path == "/v1/agent/services":
-		json.NewEncoder(w).Encode(s.services)
+		json.NewEncoder(w).Encode(s.listed())
+	case r.URL.Path == "/v1/agent/checks":
+		all := map[string]any{}
+		for _, service := range s.services {
+			for _, c := range service.Checks {
+				all[c.CheckID] = c
+			}
+		}
+		json.NewEncoder(w).Encode(all)
 	case r.URL.Path == "/v1/agent/service/register":
 		var service consul.Service
 		if err := json.NewDecoder(r.Body).Decode(&service); err != nil {
@@ -265,7 +282,7 @@ func (s *standIn) get(id string) (consul.Service, bool) {
 func newStandIn(t *testing.T) (*standIn, func(*Config)) {
 	s := &standIn{services: map[string]consul.Service{
 		"foreign": {ID: "foreign", Name: "other"},
-		"left":    {ID: "left", Name: "old", Meta: map[string]string{metaSource: "nomad", metaNode: "n1"}},
+		"left":    {ID: "left", Name: "old"},
 	}, ttl: map[string]string{}}
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
@@ -274,7 +291,11 @@ func newStandIn(t *testing.T) (*standIn, func(*Config)) {
 
 func TestServicesInConsul(t *testing.T) {
 	standIn, with := newStandIn(t)
-	n := newNodeWith(t, nodeDir(t), with)
+	dir := nodeDir(t)
+	if err := os.WriteFile(ownedPath(dir), []byte(`{"left": "0"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n := newNodeWith(t, dir, with)
 	task := serveTask("web", "http")
 	withTemplate(task, `{{ key "app/color" }} {{ keyOrDefault "none" "x" }}`, "noop", nil)
 	task.Services = []*api.Service{{Name: "scripted", Provider: "consul", Checks: []api.ServiceCheck{
@@ -288,7 +309,7 @@ func TestServicesInConsul(t *testing.T) {
 	eventually(t, "registered", func() bool { _, ok := standIn.get(id); return ok })
 	got, _ := standIn.get(id)
 	if got.Name != "web-svc" || got.Address != "127.0.0.1" || got.Tags[0] != "urlprefix-/" || got.Meta["k"] != "v" ||
-		got.Meta[metaSource] != "nomad" || len(got.Checks) != 1 || !strings.HasPrefix(got.Checks[0].HTTP, "http://127.0.0.1:") || got.Checks[0].Interval != "20ms" {
+		got.Meta["external-source"] != "nomad" || len(got.Checks) != 1 || !strings.HasPrefix(got.Checks[0].HTTP, "http://127.0.0.1:") || got.Checks[0].Interval != "20ms" {
 		t.Errorf("%+v", got)
 	}
 	eventually(t, "the leftover is gone", func() bool { _, ok := standIn.get("left"); return !ok })
@@ -298,8 +319,8 @@ func TestServicesInConsul(t *testing.T) {
 		defer standIn.mu.Unlock()
 		return ok && scripted.Checks[0].TTL != "" && standIn.ttl[scripted.Checks[0].CheckID] == consul.Passing
 	})
-	dir, _ := n.AllocDir("a1")
-	if out := readFile(t, filepath.Join(dir, "web/local/out")); out != "blue x" {
+	folder, _ := n.AllocDir("a1")
+	if out := readFile(t, filepath.Join(folder, "web/local/out")); out != "blue x" {
 		t.Errorf("template %q", out)
 	}
 	if u := n.awaitStatus("a1", "running"); len(u.Services) > 0 {
