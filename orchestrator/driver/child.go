@@ -72,7 +72,7 @@ func (c *child) launch(t Task) (*exec.Cmd, error) {
 	if err := os.MkdirAll(c.dir, 0o700); err != nil {
 		return nil, err
 	}
-	if err := saveRecord(c.dir, &c.rec); err != nil {
+	if err := saveDecision(c.dir, &c.rec); err != nil {
 		return nil, err
 	}
 	stdout, err := c.openOutput("stdout", l.user)

@@ -5,12 +5,12 @@
 // exit codes and their logs outlive the agent. It comes with the first task, and at the agent's start only where an
 // earlier one has left tasks or lives. [Mock] only pretends, for tests of everything above it.
 //
-// What the supervisor knows lies in a folder, one file per task:
+// What the supervisor knows lies in a folder, one folder per task:
 //
 //	DIR/supervisor/lock          held by the one supervisor of DIR
 //	DIR/supervisor/log           what the supervisor has to say
 //	DIR/supervisor/s             the unix socket on which the agent talks to it (see socketPath)
-//	DIR/supervisor/tasks/KEY/    record.json, and the named pipes stdout and stderr of the task
+//	DIR/supervisor/tasks/KEY/    record.json, task.json that stands in for it, and the named pipes stdout and stderr
 //
 // A task's output goes through the named pipes into rotated files. The task holds both ends of its pipes, so the death
 // of the supervisor neither ends nor signals it: it waits for the next supervisor once the pipe is full. A new

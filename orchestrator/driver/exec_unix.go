@@ -4,7 +4,6 @@ package driver
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -121,7 +120,11 @@ func (r *RawExec) beside(ctx context.Context, t Task, args []string) (cmd *exec.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
-	if rec, known := r.record(t.ID); known && rec.Isolated {
+	rec, err := r.record(t.ID)
+	if err != nil {
+		return nil, nil, err // beside whom? Outside an isolated task it could do more than the task may
+	}
+	if rec.Isolated {
 		start, err = r.inside(t, rec, cmd)
 		return cmd, start, err
 	}
@@ -151,10 +154,14 @@ func missingProgram(err error) error {
 	return fmt.Errorf("rpc error: code = Unknown desc = failed to start command: %w", err)
 }
 
-// record is what the supervisor has on disk of a task.
-func (r *RawExec) record(id string) (rec record, known bool) {
-	data, err := os.ReadFile(filepath.Join(r.dir, "supervisor", "tasks", taskKey(r.dir, id), "record.json"))
-	return rec, err == nil && json.Unmarshal(data, &rec) == nil && rec.Process.PID != 0
+// record is what the supervisor has on disk of a task that runs.
+func (r *RawExec) record(id string) (*record, error) {
+	key := taskKey(r.dir, id)
+	rec, err := loadRecord(filepath.Join(r.dir, "supervisor", "tasks", key))
+	if rec != nil && (rec.Process != (identity{}) || findStarted(rec, key)) {
+		return rec, nil
+	}
+	return nil, errors.Join(fmt.Errorf("task %s has no process", id), err)
 }
 
 // result is the exit code of a program that has ended.

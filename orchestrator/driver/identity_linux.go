@@ -148,20 +148,25 @@ func killAll(i identity, key string) error {
 	}
 }
 
-// findStarted completes the record of a task whose supervisor died just after the start. It reports whether there is a
-// process.
+// findStarted completes the record of a task whose supervisor died just after the start, or that is damaged: its first
+// process is the oldest that leads a session. It reports whether there is a process.
 func findStarted(r *record, key string) bool {
 	pids, err := processesOf(identity{}, key)
 	if err != nil {
 		return false
 	}
+	var oldest process
 	for _, pid := range pids {
-		if p, err := readProcess(pid); err == nil && p.session == pid {
-			r.Process, err = identify(pid)
-			return err == nil
+		p, err := readProcess(pid)
+		if err == nil && p.session == pid && (oldest.pid == 0 || p.startTime < oldest.startTime) {
+			oldest = p
 		}
 	}
-	return false
+	if oldest.pid == 0 {
+		return false
+	}
+	r.Process, err = identify(oldest.pid)
+	return err == nil
 }
 
 // waitAdopted waits for the end of a process that is not a child of this one.

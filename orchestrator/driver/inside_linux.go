@@ -12,7 +12,7 @@ import (
 )
 
 // inside is a program in an isolated task, with what the task may do and no more.
-func (r *RawExec) inside(t Task, rec record, cmd *exec.Cmd) (start func() error, err error) {
+func (r *RawExec) inside(t Task, rec *record, cmd *exec.Cmd) (start func() error, err error) {
 	t, who, err := asUser(t)
 	if err != nil {
 		return nil, err

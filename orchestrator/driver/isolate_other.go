@@ -20,6 +20,6 @@ func oomKilled(string) bool { return false }
 
 func removeCgroup(string) error { return nil }
 
-func (r *RawExec) inside(Task, record, *exec.Cmd) (start func() error, err error) {
+func (r *RawExec) inside(Task, *record, *exec.Cmd) (start func() error, err error) {
 	return nil, errNotLinux
 }

@@ -4,8 +4,8 @@ var _ Owner = (*RawExec)(nil)
 
 // Owns implements [Owner].
 func (r *RawExec) Owns(id string, pid int) bool {
-	rec, known := r.record(id)
-	if !known {
+	rec, err := r.record(id)
+	if err != nil {
 		return true // which is no reason to doubt
 	}
 	p, err := readProcess(pid)

@@ -1,11 +1,13 @@
 package driver
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,6 +16,9 @@ import (
 
 // A record is what the supervisor keeps of a task on disk: enough to find its processes again, to carry on with its
 // logs, and to tell how it ended. It holds no environment, so no secrets.
+//
+// It lies there twice: as it was when the start was decided, which never changes, and as it is since the process is
+// there. The first stands in for the second when that is damaged.
 type record struct {
 	ID      string
 	Logs    Logs
@@ -23,7 +28,15 @@ type record struct {
 	Failed  string    // the start error of a task that never ran
 
 	Isolated bool // it has a root of its own
+
+	damaged bool // this is the decision, and what came after it cannot be read
 }
+
+// The files of a record.
+const (
+	recordFile   = "record.json"
+	decisionFile = "task.json"
+)
 
 // An identity names one process for ever: a pid alone is given out again, after a reboot at the latest.
 type identity struct {
@@ -40,15 +53,38 @@ func taskKey(dir, id string) string {
 }
 
 // saveRecord writes r durably: after a crash of the machine either the old or the new record is there, whole.
-func saveRecord(dir string, r *record) error {
+func saveRecord(dir string, r *record) error { return r.save(filepath.Join(dir, recordFile)) }
+
+// saveDecision writes down that a task is about to start.
+func saveDecision(dir string, r *record) error { return r.save(filepath.Join(dir, decisionFile)) }
+
+// save writes one line of JSON, and its checksum in another.
+func (r *record) save(path string) error {
 	data, err := json.Marshal(r)
+	if err == nil {
+		err = writeFileDurably(path, fmt.Appendf(data, "\n%08x\n", crc32.ChecksumIEEE(data)))
+	}
 	if err != nil {
 		return fmt.Errorf("save the record of task %s: %w", r.ID, err)
 	}
-	if err := writeFileDurably(filepath.Join(dir, "record.json"), data); err != nil {
-		return fmt.Errorf("save the record of task %s: %w", r.ID, err)
-	}
 	return nil
+}
+
+// readRecord reads one file of a record. One without a checksum is from before there was one.
+func readRecord(path string) (*record, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	line, sum, _ := bytes.Cut(data, []byte("\n"))
+	if len(sum) > 0 && string(sum) != fmt.Sprintf("%08x\n", crc32.ChecksumIEEE(line)) {
+		return nil, fmt.Errorf("%s is damaged: its checksum is another", path)
+	}
+	var r record
+	if err := json.Unmarshal(line, &r); err != nil {
+		return nil, fmt.Errorf("%s is damaged: %w", path, err)
+	}
+	return &r, nil
 }
 
 func writeFileDurably(path string, data []byte) error {
@@ -64,8 +100,8 @@ func writeFileDurably(path string, data []byte) error {
 	return os.Rename(tmp, path)
 }
 
-// loadRecords reads the records of all tasks by task folder. A folder without a whole record is reported in the error,
-// beside the others.
+// loadRecords reads the records of all tasks by task folder. What is damaged is reported in the error; a folder of which
+// nothing can be read has a nil record.
 func loadRecords(tasksDir string) (map[string]*record, error) {
 	entries, err := os.ReadDir(tasksDir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -78,16 +114,28 @@ func loadRecords(tasksDir string) (map[string]*record, error) {
 	var errs []error
 	for _, entry := range entries {
 		dir := filepath.Join(tasksDir, entry.Name())
-		data, err := os.ReadFile(filepath.Join(dir, "record.json"))
-		var r record
-		if err == nil {
-			err = json.Unmarshal(data, &r)
-		}
+		r, err := loadRecord(dir)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("read the task record in %s: %w", dir, err))
-			continue
+			errs = append(errs, err)
 		}
-		records[dir] = &r
+		records[dir] = r
 	}
 	return records, errors.Join(errs...)
+}
+
+// loadRecord reads the record of one task. Of a damaged one it gives, with the error, the decision, or nil.
+func loadRecord(dir string) (*record, error) {
+	r, err := readRecord(filepath.Join(dir, recordFile))
+	if err == nil {
+		return r, nil
+	}
+	begun := !errors.Is(err, fs.ErrNotExist)
+	r, decisionErr := readRecord(filepath.Join(dir, decisionFile))
+	if decisionErr != nil {
+		return nil, errors.Join(err, decisionErr)
+	}
+	if r.damaged = begun; begun {
+		return r, err
+	}
+	return r, nil
 }

@@ -85,17 +85,51 @@ func agentGone() bool {
 func (s *supervisor) adopt() {
 	records, err := loadRecords(filepath.Join(s.dir, "supervisor", "tasks"))
 	if err != nil {
-		s.log.Error("some tasks are not known any more", "error", err)
+		s.log.Error("records of tasks are damaged", "error", err)
 	}
 	for dir, r := range records {
-		if r.Exit == nil && r.Process == (identity{}) && !findStarted(r, filepath.Base(dir)) {
-			// The earlier supervisor died before the process was there.
-			if err := os.RemoveAll(dir); err != nil {
-				s.log.Error("a task's record cannot be removed", "task", r.ID, "error", err)
-			}
+		if r == nil || !s.recover(dir, r) {
+			s.abandon(dir)
 			continue
 		}
 		s.tasks[r.ID] = adoptChild(s, dir, r)
+	}
+}
+
+// recover completes a record that does not say which process it is about. It is false for a task that was not started:
+// the earlier supervisor died before the process was there.
+func (s *supervisor) recover(dir string, r *record) bool {
+	if r.Exit != nil || r.Process != (identity{}) {
+		return true
+	}
+	found := findStarted(r, filepath.Base(dir))
+	if !found && !r.damaged {
+		return false
+	}
+	if !found {
+		s.clear(dir)
+		r.Exit = &Exit{Code: -1, Message: "the record of the task is damaged and its process has gone, so its exit code is not known", At: time.Now()}
+	}
+	if err := saveRecord(dir, r); err != nil {
+		s.log.Error("a task's record cannot be made anew", "error", err)
+	}
+	s.log.Info("a task's record was completed", "task", r.ID, "running", found)
+	return true
+}
+
+// abandon ends and forgets a task of which nobody can say what it was, lest it runs beside the one in its place.
+func (s *supervisor) abandon(dir string) {
+	s.clear(dir)
+	if err := os.RemoveAll(dir); err != nil {
+		s.log.Error("a task's record cannot be removed", "error", err)
+	}
+}
+
+// clear ends what is left of a task whose first process has gone.
+func (s *supervisor) clear(dir string) {
+	key := filepath.Base(dir)
+	if err := errors.Join(killAll(identity{}, key), removeCgroup(key)); err != nil {
+		s.log.Error("processes of a task are left", "error", err)
 	}
 }
 

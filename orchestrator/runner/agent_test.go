@@ -317,25 +317,47 @@ func TestAgentKilledDuringUpdate(t *testing.T) {
 }
 
 func TestAgentAndSupervisorKilled(t *testing.T) {
-	a1 := allocation("a1", ticker("web"))
-	dir := newAgentDir(t, a1)
-	log := filepath.Join(dir, "alloc/a1/alloc/logs/web.stdout.0")
-	agent := startAgent(t, dir)
-	agent.await("running", "a1", func(u Update) bool { return u.ClientStatus == "running" })
-	eventually(t, "logging", func() bool { return countLines(t, log) > 3 })
-	before := sessions(t, dir)
-	agent.kill9()
-	if err := syscall.Kill(supervisorPID(t, dir), syscall.SIGKILL); err != nil {
-		t.Fatal(err)
+	for what, change := range map[string]func(record []byte) []byte{
+		"record whole": func(record []byte) []byte { return record },
+		"record torn":  func(record []byte) []byte { return record[:len(record)/2] },
+	} {
+		t.Run(what, func(t *testing.T) {
+			a1 := allocation("a1", ticker("web"))
+			dir := newAgentDir(t, a1)
+			log := filepath.Join(dir, "alloc/a1/alloc/logs/web.stdout.0")
+			agent := startAgent(t, dir)
+			agent.await("running", "a1", func(u Update) bool { return u.ClientStatus == "running" })
+			eventually(t, "logging", func() bool { return countLines(t, log) > 3 })
+			before := sessions(t, dir)
+			agent.kill9()
+			if err := syscall.Kill(supervisorPID(t, dir), syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			changeRecords(t, dir, change)
+			lines := countLines(t, log)
+			agent = startAgent(t, dir)
+			eventually(t, "logging again", func() bool { return countLines(t, log) > lines+5 })
+			if now := sessions(t, dir); !slices.Equal(now, before) {
+				t.Errorf("processes %v, were %v", now, before)
+			}
+			agent.kill9()
+			cleanAgent(t, dir)
+		})
 	}
-	lines := countLines(t, log)
-	agent = startAgent(t, dir)
-	eventually(t, "logging again", func() bool { return countLines(t, log) > lines+5 })
-	if now := sessions(t, dir); !slices.Equal(now, before) {
-		t.Errorf("processes %v, were %v", now, before)
+}
+
+// changeRecords changes what the supervisor of dir has noted of its tasks.
+func changeRecords(t *testing.T, dir string, change func([]byte) []byte) {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "supervisor/tasks/*/record.json"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no records: %v", err)
 	}
-	agent.kill9()
-	cleanAgent(t, dir)
+	for _, path := range paths {
+		if err := os.WriteFile(path, change([]byte(readFile(t, path))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestSupervisorKilled(t *testing.T) {
