@@ -19,8 +19,9 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write the records anew: Nomad's with the nomad on PATH, and ours where a scenario says that they differ")
 
-// atOnce is how many scenarios run side by side. They mostly wait.
-const atOnce = 16
+// atOnce is how many scenarios run side by side. They mostly wait; clusters of
+// Nomad need fewer.
+var atOnce = flag.Int("at-once", 16, "how many scenarios run side by side")
 
 // listenWord is the argument by which the test binary is a task that listens on
 // the port of its group.
@@ -51,13 +52,15 @@ type scenario struct {
 	// alone marks those that touch more than their own job: they get an agent for
 	// themselves.
 	alone bool
+	// clients is how many nodes it needs, if not one; it has them for itself.
+	clients int
 	// differs says why our record is not that of Nomad. It is kept beside it.
 	differs string
 }
 
 // table lists every scenario by what it is about.
 func table() []scenario {
-	return slices.Concat(registering, deployments, updates(), scaling, services, tasks, allocations, placement(), launches, nodes, plans, tables, refusals(), runs, lives, answers)
+	return slices.Concat(registering, deployments, updates(), scaling, services, tasks, allocations, placement(), launches, nodes, plans, tables, refusals(), runs, lives, answers, reach, combinations, turns)
 }
 
 func TestOrchestrator(t *testing.T) {
@@ -82,9 +85,9 @@ func selection(t *testing.T) []scenario {
 
 func runAll(t *testing.T, e engine, all []scenario) {
 	all = slices.DeleteFunc(all, func(sc scenario) bool { return !selected(t, sc.name) })
-	shared := sync.OnceValue(func() *target { return e.start(t) })
+	shared := sync.OnceValue(func() *target { return e.start(t, 1) })
 	var running sync.WaitGroup
-	slots := make(chan struct{}, atOnce)
+	slots := make(chan struct{}, *atOnce)
 	for _, sc := range all {
 		slots <- struct{}{}
 		running.Go(func() {
@@ -111,8 +114,8 @@ func selected(t *testing.T, name string) bool {
 
 func runOne(t *testing.T, e engine, sc scenario, shared func() *target) {
 	own := shared
-	if sc.alone {
-		own = func() *target { return e.start(t) }
+	if sc.alone || sc.clients > 1 {
+		own = func() *target { return e.start(t, max(sc.clients, 1)) }
 	}
 	want := readRecord(t, recordFile(e, sc))
 	s := &session{T: t, target: own(), job: sc.name, want: want}

@@ -20,8 +20,8 @@ import (
 // An engine runs jobs: ours or Nomad.
 type engine interface {
 	name() string
-	// start brings up an agent for the time of the test.
-	start(t *testing.T) *target
+	// start brings up an agent with so many client nodes for the time of the test.
+	start(t *testing.T, nodes int) *target
 	// suffix sets records apart where the two are allowed to differ.
 	suffix() string
 	// writes tells whether this run writes the record of the scenario.
@@ -37,6 +37,9 @@ type target struct {
 	patience time.Duration
 	// calm is how long nothing may change before a record is written.
 	calm time.Duration
+	// cut takes a node out of reach, its tasks going on; mend brings it back. They
+	// are there where there are several nodes.
+	cut, mend func(nodeID string) error
 }
 
 type embedded struct{}
@@ -46,9 +49,9 @@ func (embedded) suffix() string          { return ".ours" }
 func (embedded) version() string         { return "ours" }
 func (embedded) writes(sc scenario) bool { return *rewrite && sc.differs != "" }
 
-func (embedded) start(t *testing.T) *target {
-	a := orchestratortest.Start(t, orchestrator.Config{})
-	return &target{client: a.Client, patience: time.Minute, calm: time.Second}
+func (embedded) start(t *testing.T, nodes int) *target {
+	a := orchestratortest.Start(t, orchestrator.Config{Nodes: nodes})
+	return &target{client: a.Client, patience: time.Minute, calm: time.Second, cut: a.Disconnect, mend: a.Reconnect}
 }
 
 type nomad struct{ path string }
@@ -79,7 +82,10 @@ func onPath(t *testing.T) string {
 	return ""
 }
 
-func (n nomad) start(t *testing.T) *target {
+func (n nomad) start(t *testing.T, nodes int) *target {
+	if nodes > 1 {
+		return n.startCluster(t, nodes)
+	}
 	// The sockets of the plug-ins below it need a short path.
 	dir, err := os.MkdirTemp("", "nomad-")
 	if err != nil {
@@ -140,9 +146,10 @@ plugin "raw_exec" {
 
 func ready(client *api.Client) bool {
 	nodes, _, err := client.Nodes().List(nil)
-	if err != nil || len(nodes) == 0 {
-		return false
-	}
-	driver := nodes[0].Drivers["raw_exec"]
-	return nodes[0].Status == api.NodeStatusReady && driver != nil && driver.Healthy
+	return err == nil && len(nodes) > 0 && takesTasks(nodes[0])
+}
+
+func takesTasks(node *api.NodeListStub) bool {
+	driver := node.Drivers["raw_exec"]
+	return node.Status == api.NodeStatusReady && driver != nil && driver.Healthy
 }

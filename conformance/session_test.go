@@ -22,6 +22,9 @@ type session struct {
 	blocks []string
 	want   []string // what the record has to be; none when it is written
 	astray bool     // the record is another already
+	away   string   // the node that is or was out of reach
+	isAway bool     // it still is
+	leftAt uint64   // the index of the newest allocation before that
 }
 
 // say adds a block to the record.
@@ -117,7 +120,7 @@ func (s *session) settled() bool {
 			return false
 		}
 		for _, alloc := range s.stubs(id) {
-			stopping := alloc.DesiredStatus != api.AllocDesiredStatusRun
+			stopping := alloc.DesiredStatus != api.AllocDesiredStatusRun && !(s.isAway && alloc.NodeID == s.away)
 			if stopping && !ended(alloc) {
 				return false
 			}

@@ -21,6 +21,8 @@ type picture struct {
 	evals       []*api.Evaluation
 	summary     *api.JobSummary
 	names       map[string]string // of deployments and allocations, by ID
+	away        string            // the node that was out of reach last
+	leftAt      uint64            // the index of the newest allocation before that
 }
 
 func (p *picture) line(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }
@@ -37,7 +39,7 @@ func (s *session) show() string {
 }
 
 func (s *session) picture(id string) *picture {
-	p := &picture{names: map[string]string{}}
+	p := &picture{names: map[string]string{}, away: s.away, leftAt: s.leftAt}
 	var err error
 	jobs := s.client.Jobs()
 	if p.job, _, err = jobs.Info(id, nil); err != nil && !strings.Contains(err.Error(), "job not found") {
@@ -66,7 +68,9 @@ func (s *session) picture(id string) *picture {
 // of their names first.
 func (p *picture) sort() {
 	slices.SortFunc(p.deployments, func(a, b *api.Deployment) int { return cmp.Compare(a.CreateIndex, b.CreateIndex) })
-	slices.SortFunc(p.evals, func(a, b *api.Evaluation) int { return cmp.Compare(a.CreateIndex, b.CreateIndex) })
+	slices.SortFunc(p.evals, func(a, b *api.Evaluation) int {
+		return cmp.Or(cmp.Compare(a.CreateIndex, b.CreateIndex), cmp.Compare(b.TriggeredBy, a.TriggeredBy))
+	})
 	slices.SortFunc(p.allocs, func(a, b *api.Allocation) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.CreateIndex, b.CreateIndex), cmp.Compare(*a.Job.Version, *b.Job.Version))
 	})
@@ -120,9 +124,10 @@ func (p *picture) drawDeployment(d *api.Deployment) {
 }
 
 func (p *picture) drawAlloc(a *api.Allocation) {
-	p.line("alloc %s of version %d: %s%s, %s%s%s%s%s%s", p.names[a.ID], *a.Job.Version, a.DesiredStatus, quoted(a.DesiredDescription),
+	p.line("alloc %s of version %d: %s%s, %s%s%s%s%s%s%s", p.names[a.ID], *a.Job.Version, a.DesiredStatus, quoted(a.DesiredDescription),
 		a.ClientStatus, quoted(a.ClientDescription), p.health(a), p.link("replaces", a.PreviousAllocation), p.link("replaced by", a.NextAllocation),
-		mark(a.FollowupEvalID != "", "waits to be rescheduled"))
+		mark(a.FollowupEvalID != "", "waits to be rescheduled"),
+		mark(a.NodeID == p.away && a.CreateIndex <= p.leftAt, "on the node that was away"))
 	if a.RescheduleTracker != nil {
 		p.line("  rescheduled %d times", len(a.RescheduleTracker.Events))
 	}
@@ -169,12 +174,17 @@ func (p *picture) name(id string) string {
 	return "one that is gone"
 }
 
+// hurried are the evaluations for allocations that are back in reach: Nomad tries
+// them before it knows that the node is, and again until it does.
+var hurried = []string{"reconnect", "max-plan-attempts"}
+
 // drawEvals lists what triggered evaluations, each kind once and in the order of
 // the first: how many follow a deployment depends on how many are taken together.
 func (p *picture) drawEvals() {
 	var lines []string
 	for _, e := range p.evals {
-		if e.TriggeredBy == "deployment-watcher" && len(e.FailedTGAllocs) == 0 {
+		if e.TriggeredBy == "deployment-watcher" && len(e.FailedTGAllocs) == 0 || slices.Contains(hurried, e.TriggeredBy) ||
+			e.StatusDescription == "canceled after more recent eval was processed" {
 			continue
 		}
 		text := fmt.Sprintf("evaluation for %s: %s%s%s%s", e.TriggeredBy, e.Status, quoted(e.StatusDescription),

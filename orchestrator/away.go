@@ -118,19 +118,39 @@ func (o *Orchestrator) stopAlone(nodeID string, known []*api.Allocation) {
 	}
 }
 
+// giveUpNodes counts nodes as down that were out of reach for so long that none of
+// their allocations may come back. (Nomad: S7.)
+func (l *loop) giveUpNodes(tx *state.Txn, changed []*api.Allocation) {
+	for _, a := range changed {
+		node := tx.Node(nil, a.NodeID)
+		if !reconcile.Terminal(a) || node == nil || !reconcile.Disconnected(node) ||
+			reconcile.Awaited(tx.AllocsByNode(nil, node.ID)) {
+			continue
+		}
+		down := reconcile.NodeStatus(node, api.NodeStatusDown, l.Now())
+		tx.PutNode(down)
+		l.NodeEvals(tx, down, decide.TriggerNodeUpdate)
+	}
+}
+
 // Reconnect brings a node back into reach: what it has to say is heard, and it
 // is told what to run. One that was collected or purged meanwhile registers again.
 func (o *Orchestrator) Reconnect(nodeID string) error {
 	held := o.loop.away.end(nodeID)
+	var unknown []string
 	_, err := o.store.Update(func(tx *state.Txn) error {
 		node := tx.Node(nil, nodeID)
 		if node == nil {
 			return o.loop.registerAgain(tx, nodeID)
 		}
 		back := map[[2]string]bool{}
+		unknown = nil
 		for _, a := range tx.AllocsByNode(nil, nodeID) {
 			if a.ClientStatus == api.AllocClientStatusUnknown {
 				back[[2]string{a.Namespace, a.JobID}] = true
+				if a.DesiredStatus == api.AllocDesiredStatusRun {
+					unknown = append(unknown, a.ID)
+				}
 			}
 			o.loop.hearAgain(tx, a, held)
 		}
@@ -145,6 +165,7 @@ func (o *Orchestrator) Reconnect(nodeID string) error {
 	if err != nil {
 		return fmt.Errorf("reconnect a node: %w", err)
 	}
+	o.runners[nodeID].Reconnected(unknown)
 	o.loop.lookAt(nodeID)
 	return nil
 }
@@ -153,7 +174,13 @@ func (o *Orchestrator) Reconnect(nodeID string) error {
 // that nobody has heard of since runs as it did.
 func (l *loop) hearAgain(tx *state.Txn, a *api.Allocation, held map[string]runner.Update) {
 	if u, ok := held[a.ID]; ok {
-		l.takeReport(tx, a, u)
+		heard := l.takeReport(tx, a, u)
+		if a.FollowupEvalID != "" && a.DesiredStatus == api.AllocDesiredStatusRun && reconcile.Terminal(heard) {
+			over := *heard
+			over.FollowupEvalID = ""
+			tx.PutClientAlloc(&over)
+			decide.CallOff(tx, a, l.Now())
+		}
 		return
 	}
 	if a.ClientStatus != api.AllocClientStatusUnknown {

@@ -52,7 +52,7 @@ func (l *loop) takeReport(tx *state.Txn, before *api.Allocation, u runner.Update
 	after := *before
 	after.ClientStatus, after.ClientDescription = u.ClientStatus, u.ClientDescription
 	after.TaskStates, after.NetworkStatus = u.TaskStates, u.NetworkStatus
-	if before.ClientDescription == reconcile.AwayDescription {
+	if before.ClientDescription == reconcile.AwayDescription && !reconcile.Settled(&after) {
 		// Until it is decided whether the allocation goes on. (Nomad: S7.)
 		after.ClientDescription = reconcile.AwayDescription
 	}

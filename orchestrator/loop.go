@@ -264,6 +264,7 @@ func (l *loop) evaluate(eval *api.Evaluation) {
 		changes.Eval.SnapshotIndex = tx.Index - 1
 		l.telemetry.Measure(start, "nomad", "worker", "invoke_scheduler", eval.Type)
 		decide.Apply(tx, changes)
+		l.giveUpNodes(tx, changes.Update)
 	})
 	l.telemetry.Measure(start, "nomad", "plan", "submit")
 }

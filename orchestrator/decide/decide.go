@@ -28,11 +28,21 @@ func Apply(tx *state.Txn, changes reconcile.Changes) {
 			tx.MarkStable(d.Namespace, d.JobID, d.JobVersion, true)
 		}
 	}
+	var back []*api.Allocation
+	for _, a := range changes.Update {
+		before := tx.Alloc(nil, a.ID)
+		if before.FollowupEvalID != "" && a.FollowupEvalID == "" {
+			back = append(back, before)
+		}
+	}
 	for _, a := range slices.Concat(changes.Update, changes.Place) {
 		tx.PutAlloc(a)
 	}
 	for _, eval := range append(changes.Evals, changes.Eval) {
 		tx.PutEval(eval)
+	}
+	for _, a := range back {
+		CallOff(tx, a, time.Unix(0, changes.Eval.ModifyTime))
 	}
 }
 

@@ -86,7 +86,7 @@ func (c *child) launch(t Task) (*exec.Cmd, error) {
 	}
 	defer stderr.Close()
 	l.cmd.Stdout, l.cmd.Stderr = stdout, stderr
-	if err := l.cmd.Start(); err != nil {
+	if err := startOn(l.cmd, t.Resources.Cores); err != nil {
 		return nil, startError(l.cmd, err)
 	}
 	// The process may be gone already; it is not waited for yet, so its pid is still its own.

@@ -101,6 +101,9 @@ func (c dockerConfig) binds(t Task) []string {
 // limit holds the container to the task's resources. (Nomad: cpu is a weight, unless cpu_hard_limit is set.)
 func (c *dockerConfig) limit(r Resources) {
 	c.host.CPUShares = max(r.CPU, 2) // the least that Linux knows
+	if len(r.Cores) > 0 {
+		c.host.CpusetCpus = strings.Trim(strings.ReplaceAll(fmt.Sprint(r.Cores), " ", ","), "[]")
+	}
 	if c.cpuHard {
 		c.host.CPUPeriod = c.cpuPeriod
 		if c.host.CPUPeriod == 0 {

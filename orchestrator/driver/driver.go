@@ -61,6 +61,7 @@ type Resources struct {
 	MemoryMB    int64 // what it may always have
 	MemoryMaxMB int64 // what it may have as long as there is some; 0 is MemoryMB
 	CoreMHz     int64 // what one processor counts as
+	Cores       []int // the processors that it has for itself; none is a share of all
 }
 
 // A Port is one of the allocation's.

@@ -128,6 +128,9 @@ func canonicalizeTask(job *api.Job, group *api.TaskGroup, task *api.Task) {
 	nilIfEmpty(&task.Meta)
 	nilIfEmpty(&task.Env)
 	nilIfEmpty(&task.Config)
+	if *task.KillTimeout == 0 {
+		task.KillTimeout = new(5 * time.Second) // There is no way to have none. (Nomad: D7.)
+	}
 	canonicalizeNetworks(task.Resources.Networks)
 	task.Resources.DiskMB = new(0) // It is the group's.
 	task.LogConfig.Enabled = nil

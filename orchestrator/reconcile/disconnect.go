@@ -11,6 +11,9 @@ import (
 // come back. (Nomad: S7.)
 const nodeStatusDisconnected = "disconnected"
 
+// Disconnected tells whether a node is out of reach and may come back.
+func Disconnected(node *api.Node) bool { return node.Status == nodeStatusDisconnected }
+
 // Unreachable is the status of a node that has missed its heartbeats: it is
 // disconnected while an allocation on it may come back, else down.
 // (Nomad: S7.)
@@ -23,9 +26,23 @@ func Unreachable(allocs []*api.Allocation) string {
 	return api.NodeStatusDown
 }
 
+// Awaited tells whether one of the allocations of a node that is out of reach may
+// come back.
+func Awaited(allocs []*api.Allocation) bool {
+	return slices.ContainsFunc(allocs, func(a *api.Allocation) bool {
+		return !Terminal(a) && a.ClientStatus == api.AllocClientStatusUnknown
+	})
+}
+
 // AwayDescription marks an allocation as out of reach. It stays until a
 // decision has reconnected the allocation, whatever its node says of it before.
 const AwayDescription = "alloc is unknown since its node is disconnected"
+
+// Settled tells whether nothing is to be decided about an allocation that is back
+// in reach: it is not to run, or has done what it had to do.
+func Settled(a *api.Allocation) bool {
+	return a.DesiredStatus != api.AllocDesiredStatusRun || ended(a) && a.ClientStatus != api.AllocClientStatusFailed
+}
 
 // returned tells whether the node of an allocation that was out of reach has
 // reported it again, and nothing has been decided about it since.
@@ -73,8 +90,7 @@ func (c *computation) awaySince(a *api.Allocation) time.Time {
 	return time.Unix(0, a.ModifyTime)
 }
 
-// expired tells whether an allocation has been out of reach for too long. One
-// that is never to be replaced waits for as long as its node is down.
+// expired tells whether an allocation has been out of reach for too long.
 func (c *computation) expired(a *api.Allocation) bool {
 	if a.ClientStatus != api.AllocClientStatusUnknown {
 		return false
@@ -83,7 +99,7 @@ func (c *computation) expired(a *api.Allocation) bool {
 	if node == nil {
 		return true
 	}
-	if node.Status == api.NodeStatusReady || node.Status == api.NodeStatusDown && !replaceAway(a) {
+	if node.Status == api.NodeStatusReady {
 		return false
 	}
 	return !c.awaySince(a).Add(lostAfter(a)).After(c.in.Now)
@@ -92,6 +108,9 @@ func (c *computation) expired(a *api.Allocation) bool {
 // disconnect marks allocations as unknown, and looks at them again when they
 // are to be replaced, or count as lost. (Nomad: S7.)
 func (g *group) disconnect() {
+	if g.canarying() {
+		g.dropDisconnected()
+	}
 	for _, a := range g.disconnecting {
 		changed := g.markAway(a)
 		g.desired(g.name).Disconnect++
@@ -113,6 +132,18 @@ func (g *group) disconnect() {
 	}
 	slices.SortFunc(g.keep, byName)
 	slices.SortFunc(g.reschedule, byName)
+}
+
+// dropDisconnected gives up canaries that go out of reach: others take their
+// place at once. (Nomad.)
+func (g *group) dropDisconnected() {
+	var canaries []*api.Allocation
+	g.disconnecting, canaries = g.splitCanaries(g.disconnecting)
+	for _, a := range canaries {
+		g.markAway(a)
+		g.stop(a, descNotNeeded)
+		g.desired(g.name).Stop++
+	}
 }
 
 // markAway marks one allocation as out of reach.

@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -18,9 +17,30 @@ func Ready(node *api.Node) bool {
 // inDatacenters knows wildcards. (Nomad: datacenters are patterns, default "*".)
 func inDatacenters(job *api.Job, node *api.Node) bool {
 	return slices.ContainsFunc(job.Datacenters, func(pattern string) bool {
-		match, err := path.Match(pattern, node.Datacenter)
-		return err == nil && match
+		return matches(pattern, node.Datacenter)
 	})
+}
+
+// matches tells whether a text is like a pattern, in which a star stands for any
+// text, also for none, and nothing else for anything but itself.
+func matches(pattern, text string) bool {
+	parts := strings.Split(pattern, "*")
+	first, last := parts[0], parts[len(parts)-1]
+	if len(parts) == 1 {
+		return text == pattern
+	}
+	if !strings.HasPrefix(text, first) || !strings.HasSuffix(text[len(first):], last) {
+		return false
+	}
+	text = text[len(first) : len(text)-len(last)]
+	for _, part := range parts[1 : len(parts)-1] {
+		_, after, found := strings.Cut(text, part)
+		if !found {
+			return false
+		}
+		text = after
+	}
+	return true
 }
 
 func inNodePool(job *api.Job, node *api.Node) bool {

@@ -136,6 +136,7 @@ func (g *systemGroup) sortLive(node *api.Node, a *api.Allocation) {
 	case returned(a), unknown && node.Status == api.NodeStatusReady:
 		changed := g.change(a)
 		changed.ClientStatus, changed.ClientDescription = api.AllocClientStatusRunning, "Tasks are running"
+		changed.FollowupEvalID = ""
 		g.desired(g.name).Reconnect++
 		g.same = append(g.same, a)
 	case unknown:

@@ -211,7 +211,7 @@ func (a *alloc) renewChecks() {
 	fresh := map[string]*checkState{}
 	if group := a.group(); group != nil {
 		env := func(t *api.Task) taskEnv {
-			return newTaskEnv(a.want, group, t, a.runner.conf.Node, foldersOf(t, a.dir))
+			return newTaskEnv(a.want, group, t, a.runner.conf.Node, foldersOf(t, a.dir), nil)
 		}
 		for _, c := range checksOf(a.want, group, env) {
 			s, ok := a.checks[c.id]

@@ -117,7 +117,7 @@ func TestCheckResults(t *testing.T) {
 		}
 		a := withService(allocation("a1", shellTask("web", "")), port(t, tc.url), tc.spec)
 		env := func(task *api.Task) taskEnv {
-			return newTaskEnv(a, a.Job.TaskGroups[0], task, &api.Node{}, hostFolders("/x", task.Name))
+			return newTaskEnv(a, a.Job.TaskGroups[0], task, &api.Node{}, hostFolders("/x", task.Name), nil)
 		}
 		c := checksOf(a, a.Job.TaskGroups[0], env)[0]
 		c.allocated = false // the server is the test's own

@@ -51,6 +51,19 @@ func (r *Runner) Restart(ctx context.Context, allocID, task string, all bool) er
 	return errors.Join(errs...)
 }
 
+// Reconnected tells the tasks of allocations that their node is heard of again.
+func (r *Runner) Reconnected(allocIDs []string) {
+	for _, id := range allocIDs {
+		a, err := r.lookup(id)
+		if err != nil {
+			continue // it is gone meanwhile
+		}
+		for _, name := range a.names {
+			a.change(a.tasks[name], func(s *savedTask) { addEvent(s.State, eventReconnected()) })
+		}
+	}
+}
+
 // reviveTasks has all tasks run again, if somebody wants that and the allocation is not at its end. Poststop tasks wait
 // for that end. Only the allocation's loop calls it.
 func (a *alloc) reviveTasks(ctx context.Context) {

@@ -51,7 +51,7 @@ func foldersOf(spec *api.Task, allocDir string) folders {
 
 // newTaskEnv builds the environment of a task. The order of precedence, lowest first: the host's where the task runs on
 // it, NOMAD_*, the job's meta, the task's env block.
-func newTaskEnv(alloc *api.Allocation, group *api.TaskGroup, task *api.Task, node *api.Node, dirs folders) taskEnv {
+func newTaskEnv(alloc *api.Allocation, group *api.TaskGroup, task *api.Task, node *api.Node, dirs folders, cores []int) taskEnv {
 	e := taskEnv{env: map[string]string{}, attrs: nodeAttrs(node)}
 	e.attrs["node.region"] = derefOr(alloc.Job.Region, "global")
 	if !dirs.offHost {
@@ -62,6 +62,9 @@ func newTaskEnv(alloc *api.Allocation, group *api.TaskGroup, task *api.Task, nod
 	e.env["NOMAD_SECRETS_DIR"] = dirs.secrets
 	e.addNames(alloc, group, task, node)
 	e.addResources(alloc, task)
+	if len(cores) > 0 {
+		e.env["NOMAD_CPU_CORES"] = coreList(cores)
+	}
 	e.addPorts(alloc)
 	e.addMeta(alloc.Job.Meta, group.Meta, task.Meta)
 	for _, key := range slices.Sorted(maps.Keys(task.Env)) {

@@ -22,6 +22,10 @@ func newEvent(kind, display string) *api.TaskEvent {
 
 func eventReceived() *api.TaskEvent { return newEvent(api.TaskReceived, "Task received by client") }
 
+func eventReconnected() *api.TaskEvent {
+	return newEvent(api.TaskClientReconnected, "Client reconnected")
+}
+
 func eventSetup() *api.TaskEvent { return eventMessage(api.TaskSetup, "Building Task Directory") }
 
 // eventMessage is an event that says nothing but a message.

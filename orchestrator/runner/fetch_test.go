@@ -99,7 +99,7 @@ func fetchWithin(t *testing.T, limits FetchLimits, artifact *api.TaskArtifact, b
 	defer root.Close()
 	spec := &api.Task{Name: "web"}
 	a := allocation("a1", spec)
-	d := download{artifact: artifact, env: newTaskEnv(a, a.Job.TaskGroups[0], spec, &api.Node{}, hostFolders(allocDir, spec.Name)), limits: limits.withDefaults(), bucket: bucket}
+	d := download{artifact: artifact, env: newTaskEnv(a, a.Job.TaskGroups[0], spec, &api.Node{}, hostFolders(allocDir, spec.Name), nil), limits: limits.withDefaults(), bucket: bucket}
 	err = d.run(t.Context(), root, filepath.Join(allocDir, ".fetch-web", "0"), taskDir)
 	if err != nil {
 		err = fmt.Errorf("%s", d.redact(err))

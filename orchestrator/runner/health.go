@@ -3,6 +3,7 @@ package runner
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/nomad/api"
@@ -153,6 +154,8 @@ func (a *alloc) judge(group []member, now time.Time) time.Duration {
 		return never
 	case v == undecided && !now.Before(w.deadline):
 		v = unhealthy
+	case v == unhealthy: // before the deadline those are at fault that have ended
+		tasks = slices.DeleteFunc(tasks, func(t taskHealth) bool { return !t.failed && t.state != stateDead })
 	}
 	if v == undecided {
 		if next.IsZero() || next.After(w.deadline) {

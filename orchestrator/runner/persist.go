@@ -28,8 +28,9 @@ type savedTask struct {
 	Run     string // the driver's ID of the start that is under way or running; "" when there is none
 	Driver  string // of that start
 	Restart restartCount
-	SetUp   bool // the task's folder has been made
-	Fetched bool // the artifacts are there
+	Cores   []int `json:",omitempty"` // the processors that it has for itself
+	SetUp   bool  // the task's folder has been made
+	Fetched bool  // the artifacts are there
 }
 
 // savedHealth is the verdict on an allocation in a deployment. There is one per deployment.

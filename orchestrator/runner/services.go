@@ -102,7 +102,7 @@ func (a *alloc) registrations(group *api.TaskGroup, task *api.Task, services []*
 // described are the services of a task, or with an empty one of the group, whether others may use them or not. The caller
 // holds mu.
 func (a *alloc) described(group *api.TaskGroup, task *api.Task, services []*api.Service) []*registration {
-	env := newTaskEnv(a.want, group, task, a.runner.conf.Node, foldersOf(task, a.dir))
+	env := newTaskEnv(a.want, group, task, a.runner.conf.Node, foldersOf(task, a.dir), nil)
 	var all []*registration
 	for _, spec := range services {
 		s := interpolated(spec, env)

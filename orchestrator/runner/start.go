@@ -52,7 +52,7 @@ func (t *task) driverTask(id string) (driver.Task, error) {
 	if spec == nil {
 		return driver.Task{}, errors.New("the job has no such task any more")
 	}
-	env := newTaskEnv(alloc, group, spec, t.alloc.runner.conf.Node, foldersOf(spec, t.alloc.dir))
+	env := newTaskEnv(alloc, group, spec, t.alloc.runner.conf.Node, foldersOf(spec, t.alloc.dir), t.cores())
 	t.alloc.mu.Lock()
 	templates := t.templates
 	t.alloc.mu.Unlock()
@@ -76,6 +76,7 @@ func (t *task) driverTask(id string) (driver.Task, error) {
 		},
 	}
 	addAllocated(&run, alloc, spec.Name)
+	run.Resources.Cores = t.cores()
 	run.Resources.CoreMHz = int64(t.alloc.runner.megahertz())
 	return run, nil
 }
@@ -114,7 +115,7 @@ func addAllocated(run *driver.Task, alloc *api.Allocation, name string) {
 // prepared there, also where the task itself sees its folders elsewhere.
 func (t *task) env() taskEnv {
 	alloc, group, spec := t.alloc.spec(t.name)
-	return newTaskEnv(alloc, group, spec, t.alloc.runner.conf.Node, hostFolders(t.alloc.dir, t.name))
+	return newTaskEnv(alloc, group, spec, t.alloc.runner.conf.Node, hostFolders(t.alloc.dir, t.name), t.cores())
 }
 
 func (t *task) dir() string { return filepath.Join(t.alloc.dir, t.name) }
