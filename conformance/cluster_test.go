@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/nomad/api"
+
+	"ostro/nomadtest/freeport"
 )
 
 // startCluster runs a server and client nodes as processes of their own. A node
@@ -21,13 +23,13 @@ func (n nomad) startCluster(t *testing.T, nodes int) *target {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ports := freePorts(t, 3)
+	ports := freeport.TakeN(3)
 	n.startAgent(t, filepath.Join(dir, "server"), ports, serverConfig)
 	clients := map[string]*exec.Cmd{}
 	for i := range nodes {
 		name := fmt.Sprintf("node-%d", i+1)
 		text := fmt.Sprintf(clientConfig, name, ports[1])
-		clients[name] = n.startAgent(t, filepath.Join(dir, name), freePorts(t, 3), text)
+		clients[name] = n.startAgent(t, filepath.Join(dir, name), freeport.TakeN(3), text)
 	}
 	client, err := api.NewClient(&api.Config{Address: fmt.Sprintf("http://127.0.0.1:%d", ports[0])})
 	if err != nil {
