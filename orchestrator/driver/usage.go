@@ -20,7 +20,9 @@ type Measurer interface {
 // Usage is what a task uses: all its processes together.
 type Usage struct {
 	User, System time.Duration // of the processors, since the start of each process
-	RSS          uint64        // bytes of memory
+	RSS, Swap    uint64        // bytes of memory
+
+	Processes map[int]Usage // what each one uses, by PID, where the driver knows
 }
 
 var (
@@ -34,21 +36,29 @@ func (d *RawExec) Usage(ctx context.Context, id string) (Usage, error) {
 	if err != nil {
 		return Usage{}, err
 	}
-	var sum Usage
+	sum := Usage{Processes: map[int]Usage{}}
 	for _, pid := range pids {
 		p, err := gopsutil.NewProcessWithContext(ctx, int32(pid))
 		if err != nil {
 			continue // gone meanwhile
 		}
-		if times, err := p.TimesWithContext(ctx); err == nil {
-			sum.User += time.Duration(times.User * float64(time.Second))
-			sum.System += time.Duration(times.System * float64(time.Second))
-		}
-		if memory, err := p.MemoryInfoWithContext(ctx); err == nil {
-			sum.RSS += memory.RSS
-		}
+		own := usageOf(ctx, p)
+		sum.Processes[pid] = own
+		sum.User, sum.System, sum.RSS, sum.Swap = sum.User+own.User, sum.System+own.System, sum.RSS+own.RSS, sum.Swap+own.Swap
 	}
 	return sum, nil
+}
+
+// usageOf is what a process uses; of one that has gone it is nothing.
+func usageOf(ctx context.Context, p *gopsutil.Process) (u Usage) {
+	if times, err := p.TimesWithContext(ctx); err == nil {
+		u.User = time.Duration(times.User * float64(time.Second))
+		u.System = time.Duration(times.System * float64(time.Second))
+	}
+	if memory, err := p.MemoryInfoWithContext(ctx); err == nil {
+		u.RSS, u.Swap = memory.RSS, memory.Swap
+	}
+	return u
 }
 
 // Usage implements [Measurer].

@@ -3,6 +3,7 @@
 package httpapi
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/hashicorp/nomad/api"
@@ -17,6 +18,16 @@ func TestUsage(t *testing.T) {
 	task := used.Tasks["t"]
 	if task == nil || task.ResourceUsage.MemoryStats.RSS == 0 || task.ResourceUsage.MemoryStats.RSS != used.ResourceUsage.MemoryStats.RSS {
 		t.Errorf("the shell uses %+v of %+v", task, used.ResourceUsage.MemoryStats)
+	}
+	var processes uint64
+	for pid, own := range task.Pids {
+		if _, err := strconv.Atoi(pid); err != nil || own.CpuStats == nil {
+			t.Errorf("process %q: %+v", pid, own)
+		}
+		processes += own.MemoryStats.RSS
+	}
+	if processes != task.ResourceUsage.MemoryStats.RSS {
+		t.Errorf("the processes use %d bytes, the task %d", processes, task.ResourceUsage.MemoryStats.RSS)
 	}
 	host, err := client.Nodes().Stats(alloc.NodeID, nil)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,9 +37,10 @@ func (r *Runner) Usage(ctx context.Context, allocID string) (*api.AllocResourceU
 		if t.alloc.state(t).State.State != stateRunning {
 			continue
 		}
-		used := t.usage(ctx, now)
-		sum.Tasks[name] = &api.TaskResourceUsage{ResourceUsage: used, Timestamp: now.UnixNano()}
+		sum.Tasks[name] = t.usage(ctx, now)
+		used := sum.Tasks[name].ResourceUsage
 		sum.ResourceUsage.MemoryStats.RSS += used.MemoryStats.RSS
+		sum.ResourceUsage.MemoryStats.Swap += used.MemoryStats.Swap
 		sum.ResourceUsage.MemoryStats.Usage += used.MemoryStats.Usage
 		sum.ResourceUsage.CpuStats.Percent += used.CpuStats.Percent
 		sum.ResourceUsage.CpuStats.TotalTicks += used.CpuStats.TotalTicks
@@ -48,15 +50,15 @@ func (r *Runner) Usage(ctx context.Context, allocID string) (*api.AllocResourceU
 
 func noUsage() *api.ResourceUsage {
 	return &api.ResourceUsage{
-		MemoryStats: &api.MemoryStats{Measured: []string{"RSS", "Usage"}},
+		MemoryStats: &api.MemoryStats{Measured: []string{"RSS", "Swap", "Usage"}},
 		CpuStats:    &api.CpuStats{Measured: []string{"System Mode", "User Mode", "Percent"}},
 		DeviceStats: []*api.DeviceGroupStats{},
 	}
 }
 
 // usage measures one task; one that does not run uses nothing.
-func (t *task) usage(ctx context.Context, now time.Time) *api.ResourceUsage {
-	used := noUsage()
+func (t *task) usage(ctx context.Context, now time.Time) *api.TaskResourceUsage {
+	used := &api.TaskResourceUsage{ResourceUsage: noUsage(), Timestamp: now.UnixNano()}
 	s := t.alloc.state(t)
 	measurer, ok := t.alloc.driver(s.Driver).(driver.Measurer)
 	if !ok || s.Run == "" || s.State.State != stateRunning {
@@ -71,15 +73,33 @@ func (t *task) usage(ctx context.Context, now time.Time) *api.ResourceUsage {
 	before := t.measured
 	t.measured = sample{now, measured}
 	t.alloc.mu.Unlock()
-	if before.at.Before(s.State.StartedAt) || measured.User < before.usage.User {
+	if before.at.Before(s.State.StartedAt) {
 		before = sample{at: s.State.StartedAt}
 	}
-	used.MemoryStats.RSS, used.MemoryStats.Usage = measured.RSS, measured.RSS
-	if elapsed := now.Sub(before.at); elapsed > 0 {
-		used.CpuStats.UserMode = 100 * float64(measured.User-before.usage.User) / float64(elapsed)
-		used.CpuStats.SystemMode = 100 * max(float64(measured.System-before.usage.System), 0) / float64(elapsed)
+	r, started := t.alloc.runner, s.State.StartedAt
+	used.ResourceUsage = r.between(before, sample{now, measured}, started)
+	if len(measured.Processes) > 0 {
+		used.Pids = map[string]*api.ResourceUsage{}
+	}
+	for pid, own := range measured.Processes {
+		used.Pids[strconv.Itoa(pid)] = r.between(sample{before.at, before.usage.Processes[pid]}, sample{now, own}, started)
+	}
+	return used
+}
+
+// between is what was used from one sample to the next. What has used less at the second one is another process: all of
+// it counts since the task has started.
+func (r *Runner) between(from, to sample, started time.Time) *api.ResourceUsage {
+	if to.usage.User < from.usage.User {
+		from = sample{at: started}
+	}
+	used := noUsage()
+	used.MemoryStats.RSS, used.MemoryStats.Swap, used.MemoryStats.Usage = to.usage.RSS, to.usage.Swap, to.usage.RSS
+	if elapsed := to.at.Sub(from.at); elapsed > 0 {
+		used.CpuStats.UserMode = 100 * float64(to.usage.User-from.usage.User) / float64(elapsed)
+		used.CpuStats.SystemMode = 100 * max(float64(to.usage.System-from.usage.System), 0) / float64(elapsed)
 		used.CpuStats.Percent = used.CpuStats.UserMode + used.CpuStats.SystemMode
-		used.CpuStats.TotalTicks = used.CpuStats.Percent / 100 * t.alloc.runner.megahertz()
+		used.CpuStats.TotalTicks = used.CpuStats.Percent / 100 * r.megahertz()
 	}
 	return used
 }
