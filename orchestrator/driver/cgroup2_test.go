@@ -69,6 +69,7 @@ func TestExecOnCgroup2(t *testing.T) {
 	tests := []string{
 		"TestIsolatedTaskSeesItsOwnRoot", "TestMachineSeesNothingOfTheRoot", "TestMemoryIsLimited", "TestLimitsOfATask",
 		"TestIsolatedTaskOutlivesItsSupervisor", "TestProgramInIsolatedTask", "TestIsolatedTaskThatCannotStart",
+		"TestForkBombWithLimits",
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 25*time.Minute)
 	defer cancel()

@@ -51,8 +51,10 @@ func cgroupHomes() []string {
 	switch cgroupVersion() {
 	case 1:
 		homes := []string{filepath.Join(cgroupRoot, "memory", cgroupParent)}
-		if _, err := os.Stat(filepath.Join(cgroupRoot, "cpu", "cgroup.procs")); err == nil {
-			homes = append(homes, filepath.Join(cgroupRoot, "cpu", cgroupParent))
+		for _, controller := range []string{"cpu", "pids"} {
+			if _, err := os.Stat(filepath.Join(cgroupRoot, controller, "cgroup.procs")); err == nil {
+				homes = append(homes, filepath.Join(cgroupRoot, controller, cgroupParent))
+			}
 		}
 		return homes
 	case 2:
@@ -75,12 +77,14 @@ func makeParent() error {
 		if err := control(dir, "cgroup.subtree_control", "+cpu +memory"); err != nil {
 			return err
 		}
+		_ = control(dir, "cgroup.subtree_control", "+pids") // one that need not be there
 	}
 	return nil
 }
 
-// makeCgroup makes the group of a task. (Nomad: cpu is a weight; memory is a limit, or memory_max is.)
-func makeCgroup(key string, r Resources) (cgroup, error) {
+// makeCgroup makes the group of a task of at most so many processes. (Nomad: cpu is a weight; memory is a limit, or
+// memory_max is.)
+func makeCgroup(key string, r Resources, processes int64) (cgroup, error) {
 	if err := makeParent(); err != nil {
 		return cgroup{}, err
 	}
@@ -90,10 +94,11 @@ func makeCgroup(key string, r Resources) (cgroup, error) {
 			return g, fmt.Errorf("make the cgroup of the task: %w", err)
 		}
 	}
+	err := optional(writeNumber(g.dir("pids"), "pids.max", processes))
 	if cgroupVersion() == 2 {
-		return g, g.limit2(r)
+		return g, errors.Join(err, g.limit2(r))
 	}
-	return g, g.limit1(r)
+	return g, errors.Join(err, g.limit1(r))
 }
 
 // cgroupOf is where the group of a task is, if it has one.
@@ -105,12 +110,19 @@ func cgroupOf(key string) cgroup {
 	return g
 }
 
-func (g cgroup) limit1(r Resources) error {
-	memory := g.Dirs[0]
-	var err error
-	if len(g.Dirs) > 1 {
-		err = writeNumber(g.Dirs[1], "cpu.shares", min(max(r.CPU, 2), 262144))
+// dir is the folder of a controller: in version 2 that of all.
+func (g cgroup) dir(controller string) string {
+	for _, dir := range g.Dirs {
+		if strings.HasPrefix(dir, filepath.Join(cgroupRoot, controller)+"/") {
+			return dir
+		}
 	}
+	return g.Dirs[0]
+}
+
+func (g cgroup) limit1(r Resources) error {
+	memory := g.dir("memory")
+	err := optional(writeNumber(g.dir("cpu"), "cpu.shares", min(max(r.CPU, 2), 262144)))
 	if r.MemoryMB <= 0 {
 		return err
 	}
@@ -211,20 +223,42 @@ func (g cgroup) pids() (pids []int) {
 
 // oomKilled reports whether the kernel has killed one of a task's processes for lack of memory.
 func oomKilled(key string) bool {
+	return happened(key, "memory.events", "oom_kill") || happened(key, "memory.oom_control", "oom_kill")
+}
+
+// forksRefused reports whether the kernel has refused a task a further process.
+func forksRefused(key string) bool { return happened(key, "pids.events", "max") }
+
+// happened reports whether the kernel has counted what in a file of a task's group.
+func happened(key, file, what string) bool {
 	for _, dir := range cgroupOf(key).Dirs {
-		for _, name := range []string{"memory.events", "memory.oom_control"} {
-			text, err := os.ReadFile(filepath.Join(dir, name))
-			if err != nil {
-				continue
-			}
-			for line := range strings.Lines(string(text)) {
-				if count, ok := strings.CutPrefix(strings.TrimSpace(line), "oom_kill "); ok && count != "0" {
-					return true
-				}
+		text, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(text)) {
+			if count, ok := strings.CutPrefix(strings.TrimSpace(line), what+" "); ok && count != "0" {
+				return true
 			}
 		}
 	}
 	return false
+}
+
+// mostProcesses is how many processes and threads one task may have: half of those that the machine can have, so that a
+// task that never stops to fork leaves the others enough. (Nomad has no limit.)
+func mostProcesses() int64 {
+	most := int64(32768)
+	for i, file := range []string{"/proc/sys/kernel/pid_max", "/proc/sys/kernel/threads-max"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue
+		}
+		if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && (i == 0 || n < most) {
+			most = n
+		}
+	}
+	return most / 2
 }
 
 // removeCgroup removes the group of a task whose processes have gone, which the kernel notes a little later than their

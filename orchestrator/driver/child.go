@@ -191,6 +191,8 @@ func (c *child) finish(exit Exit) {
 	if c.rec.Isolated {
 		if exit.OOMKilled = oomKilled(c.key()); exit.OOMKilled {
 			exit.Message = "OOM Killed"
+		} else if !exit.Successful() && forksRefused(c.key()) {
+			exit.Message = "the task wanted more processes than it may have"
 		}
 		if err := removeCgroup(c.key()); err != nil {
 			c.sup.log.Error("the cgroup of an ended task is left", "task", c.rec.ID, "error", err)

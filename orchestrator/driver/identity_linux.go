@@ -125,9 +125,12 @@ func hasMarker(pid int, key string) bool {
 	return false
 }
 
-// killAll kills every process of a task, also those that it starts meanwhile, and returns when none lives.
+// killAll kills every process of a task, also those that it starts meanwhile, and returns when none lives. All are
+// stopped before the first is killed: a fork bomb would fill its place faster than the next is found.
 func killAll(i identity, key string) error {
-	deadline := time.Now().Add(5 * time.Second)
+	const patience = time.Minute
+	deadline := time.Now().Add(patience)
+	stopped := map[int]bool{}
 	for {
 		pids, err := processesOf(i, key)
 		if err != nil {
@@ -137,14 +140,21 @@ func killAll(i identity, key string) error {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("kill the processes of task %s: %v live on", key, pids)
+			return fmt.Errorf("kill the processes of task %s: %d live on after %v, %d among them", key, len(pids), patience, pids[0])
+		}
+		signal := syscall.SIGKILL
+		if slices.ContainsFunc(pids, func(pid int) bool { return !stopped[pid] }) {
+			signal = syscall.SIGSTOP
 		}
 		for _, pid := range pids {
-			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+			if err := syscall.Kill(pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
 				return fmt.Errorf("kill process %d of task %s: %w", pid, key, err)
 			}
+			stopped[pid] = true
 		}
-		time.Sleep(2 * time.Millisecond)
+		if signal == syscall.SIGKILL {
+			time.Sleep(2 * time.Millisecond)
+		}
 	}
 }
 

@@ -72,7 +72,7 @@ func newEntrance(t Task, key string) (l *launch, err error) {
 		return nil, fmt.Errorf("isolate the task: %w", err)
 	}
 	if t.Isolation.Limited {
-		if e.plan.Cgroup, err = makeCgroup(key, t.Resources); err != nil {
+		if e.plan.Cgroup, err = makeCgroup(key, t.Resources, t.Isolation.Processes); err != nil {
 			return nil, err
 		}
 	}

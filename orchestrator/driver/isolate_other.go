@@ -18,6 +18,8 @@ func newEntrance(Task, string) (*launch, error) { return nil, errNotLinux }
 
 func oomKilled(string) bool { return false }
 
+func forksRefused(string) bool { return false }
+
 func removeCgroup(string) error { return nil }
 
 func (r *RawExec) inside(Task, *record, *exec.Cmd) (start func() error, err error) {

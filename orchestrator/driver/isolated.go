@@ -11,6 +11,7 @@ import (
 type Exec struct {
 	*RawExec
 	unlimited string // why tasks are not held to their resources; "" when they are
+	most      int64  // the most processes that a task may have
 }
 
 var _ Driver = (*Exec)(nil)
@@ -20,7 +21,7 @@ func findExec(raw *RawExec) (*Exec, string) {
 	if absent := cannotIsolate(); absent != "" {
 		return nil, absent
 	}
-	return &Exec{RawExec: raw, unlimited: cannotLimit()}, ""
+	return &Exec{RawExec: raw, unlimited: cannotLimit(), most: mostProcesses()}, ""
 }
 
 // Start implements [Driver].
@@ -29,7 +30,7 @@ func (e *Exec) Start(ctx context.Context, t Task) error {
 	if err != nil {
 		return err
 	}
-	isolation.Limited = e.unlimited == ""
+	isolation.Limited, isolation.Processes = e.unlimited == "", e.most
 	if !isolation.Limited && t.Tell != nil {
 		t.Tell("The task is not held to its cpu and memory: " + e.unlimited)
 	}

@@ -13,7 +13,8 @@ type Isolation struct {
 	// Capabilities are all that the task can have: "CAP_CHOWN".
 	Capabilities []string
 
-	Limited bool // it is held to its Resources
+	Limited   bool  // it is held to its Resources
+	Processes int64 // the most that it may have, threads too, where it is limited and the kernel counts them
 }
 
 // shownDirs is what an isolated task sees of the machine, where it is there (Nomad: the default chroot_env).

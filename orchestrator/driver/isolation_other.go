@@ -8,3 +8,5 @@ func cannotIsolate() string { return "exec driver unsupported on client OS" }
 func cannotLimit() string { return "" }
 
 func cgroupVersion() int { return 0 }
+
+func mostProcesses() int64 { return 0 }
