@@ -20,7 +20,7 @@ func (l *loop) collect() {
 	}
 	l.collectAt = now.Add(collectEvery)
 	_, err := l.store.Update(func(tx *state.Txn) error {
-		decide.Collect(tx, now, decide.DefaultAges())
+		l.Collect(tx, decide.DefaultAges())
 		return nil
 	})
 	if err != nil {

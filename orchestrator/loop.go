@@ -122,7 +122,7 @@ const idle = time.Hour
 func (l *loop) untilNext() time.Duration {
 	wait := idle
 	for _, at := range l.timers {
-		wait = min(wait, time.Until(at))
+		wait = min(wait, at.Sub(l.Now()))
 	}
 	wait = min(wait, l.collectAt.Sub(l.Now()))
 	for _, due := range l.launches {
@@ -157,7 +157,7 @@ func (l *loop) pass() {
 			l.drain(id)
 		}
 		for _, id := range slices.Sorted(maps.Keys(work.purged)) {
-			l.timers[heartbeatTimer(id)] = time.Now().Add(l.heartbeat)
+			l.timers[heartbeatTimer(id)] = l.Now().Add(l.heartbeat)
 		}
 		for _, id := range slices.Sorted(maps.Keys(work.heartbeats)) {
 			l.beat(id)
@@ -198,7 +198,7 @@ func (l *loop) take() dirty {
 	defer l.mu.Unlock()
 	work := l.dirty
 	l.dirty = newDirty()
-	now := time.Now()
+	now := l.Now()
 	for id, at := range l.timers {
 		if !at.After(now) {
 			delete(l.timers, id)
@@ -251,7 +251,7 @@ func (l *loop) update(what, id string, fn func(*state.Txn)) {
 	})
 	if err != nil {
 		l.log.Error("cannot "+what, "id", id, "error", err)
-		l.timers[id] = time.Now().Add(time.Second)
+		l.timers[id] = l.Now().Add(time.Second)
 	}
 }
 

@@ -99,7 +99,7 @@ func sharePorts(r *api.NodeResources, i, nodes int) {
 func (o *Orchestrator) startNode(ctx context.Context, node *api.Node, dir string) error {
 	r, err := runner.New(ctx, runner.Config{
 		Dir: dir, Node: node, Drivers: o.drivers, MaxKillTimeout: o.conf.Node.MaxKillTimeout, Fetch: o.conf.Node.Fetch,
-		Report: func(updates []runner.Update) { o.report(node.ID, updates) }, Bucket: o.bucket, View: o.view, Consul: o.consul, Log: o.conf.Log.With("node", node.Name),
+		Report: func(updates []runner.Update) { o.report(node.ID, updates) }, Bucket: o.bucket, View: o.view, Consul: o.consul, Now: o.planner.Now, Log: o.conf.Log.With("node", node.Name),
 	})
 	if err != nil {
 		return fmt.Errorf("start the node %s: %w", node.Name, err)

@@ -263,7 +263,7 @@ func (o *Orchestrator) handler() http.Handler {
 }
 
 // clock is the world's time and chance, for everything that may not ask for it.
-func clock() decide.Clock { return decide.Clock{Now: time.Now, NewID: uuid.NewString} }
+func clock() decide.Clock { return decide.NewClock(time.Now, uuid.NewString) }
 
 // Addr is the HOST:PORT of the API.
 func (o *Orchestrator) Addr() string { return o.addr }

@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,7 +68,7 @@ func TestSimulation(t *testing.T) {
 	if total < manySteps || t.Failed() {
 		return
 	}
-	for _, what := range []string{"deployments successful", "deployments failed", "reverts", "promotions", "moves", "losses", "blocked"} {
+	for _, what := range []string{"deployments successful", "deployments failed", "reverts", "promotions", "moves", "losses", "blocked", "clock steps", "removed"} {
 		if seen.counts[what] == 0 {
 			t.Errorf("there were no %s", what)
 		}
@@ -118,6 +119,10 @@ type simulation struct {
 	random *rand.Rand
 	trace  []string
 	counts map[string]int
+	// began is when the bubble did; skew is by how much, in nanoseconds, the clock of
+	// the machine is ahead of the bubble.
+	began time.Time
+	skew  atomic.Int64
 
 	mu    sync.Mutex
 	ids   *rand.Rand
@@ -133,8 +138,11 @@ type simulation struct {
 	// collected are jobs of which a failed allocation was removed: nothing takes its
 	// place before somebody asks. (Nomad.)
 	collected map[string]bool
-	wrong     []string
-	over      chan struct{}
+	// changed is when each row was; asked says that somebody asks to remove some.
+	changed map[string]moment
+	asked   bool
+	wrong   []string
+	over    chan struct{}
 }
 
 // report is what a node says; it waits until it is heard.
@@ -148,10 +156,10 @@ func simulate(t *testing.T, seed uint64, seen *tally) []uint64 {
 	dir := t.TempDir()
 	s := &simulation{
 		random: rand.New(rand.NewPCG(seed, 0)), ids: rand.New(rand.NewPCG(seed, 1)), counts: map[string]int{},
-		held: map[string]*report{}, digest: fnv.New64a(), collected: map[string]bool{},
+		held: map[string]*report{}, digest: fnv.New64a(), collected: map[string]bool{}, changed: map[string]moment{},
 	}
 	synctest.Test(t, func(t *testing.T) {
-		s.t, s.over = t, make(chan struct{})
+		s.t, s.over, s.began = t, make(chan struct{}), time.Now()
 		defer s.explain(seed)
 		s.start(dir)
 		defer s.end()
@@ -191,7 +199,7 @@ func (s *simulation) start(dir string) {
 		},
 	}
 	o.conf.Nodes = nodes
-	o.wire(decide.Clock{Now: time.Now, NewID: s.newID})
+	o.wire(decide.NewClock(s.clock, s.newID))
 	o.report = s.report
 	s.o = o
 	store, err := state.Open(state.Config{Committed: func(index uint64, changes state.Changes) {

@@ -28,6 +28,7 @@ func (s *simulation) committed(index uint64, changes state.Changes) {
 	s.counts["writes"]++
 	for _, change := range changes {
 		fmt.Fprintln(s.digest, index, change.Table, digestOf(change))
+		s.checkAge(change)
 		if gone, ok := change.Before.(*api.Allocation); ok && change.Deleted() && gone.DesiredStatus == api.AllocDesiredStatusRun {
 			s.collected[gone.JobID] = true
 		}
@@ -204,7 +205,7 @@ func (s *simulation) check() {
 	s.checkJobs(snap)
 	s.checkNodes(snap)
 	for _, eval := range snap.OpenEvals(nil, api.EvalStatusPending) {
-		if !eval.WaitUntil.After(time.Now()) {
+		if !eval.WaitUntil.After(s.clock()) {
 			s.fault("nobody decides about evaluation %s, %s of job %s", eval.ID, eval.TriggeredBy, eval.JobID)
 		}
 	}

@@ -26,10 +26,12 @@ func (s *simulation) operate() {
 		s.changeJob(snap)
 	case n < 82:
 		s.stopAlloc(snap)
-	case n < 98:
+	case n < 94:
 		s.changeNode()
+	case n < 98:
+		s.setClock()
 	default:
-		s.call("PUT", "/v1/system/gc", nil)
+		s.remove(func() { s.call("PUT", "/v1/system/gc", nil) })
 	}
 }
 
@@ -76,7 +78,7 @@ func (s *simulation) changeJob(snap *state.Snapshot) {
 	path := "/v1/job/" + *job.ID
 	switch n := s.random.IntN(100); {
 	case n < 25:
-		s.call(http.MethodDelete, path+"?purge="+strconv.FormatBool(n < 8), nil)
+		s.remove(func() { s.call(http.MethodDelete, path+"?purge="+strconv.FormatBool(n < 8), nil) })
 	case n < 55:
 		s.call("PUT", path+"/scale", api.ScalingRequest{
 			Count: new(int64(s.random.IntN(5))), Target: map[string]string{"Group": *pick(s, job.TaskGroups...).Name},
@@ -87,6 +89,20 @@ func (s *simulation) changeJob(snap *state.Snapshot) {
 	default:
 		s.call("PUT", path+"/evaluate", map[string]any{"JobID": *job.ID, "EvalOptions": api.EvalOptions{ForceReschedule: n < 95}})
 	}
+}
+
+// remove does what may remove things at once.
+func (s *simulation) remove(ask func()) {
+	s.asks(true)
+	ask()
+	s.settle()
+	s.asks(false)
+}
+
+func (s *simulation) asks(asked bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = asked
 }
 
 func (s *simulation) stopAlloc(snap *state.Snapshot) {

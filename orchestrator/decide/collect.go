@@ -20,8 +20,8 @@ func DefaultAges() Ages {
 
 // Collect removes the jobs, evaluations, allocations, deployments and nodes
 // that have ended, are old enough, and are needed for no decision any more.
-func Collect(tx *state.Txn, now time.Time, ages Ages) {
-	c := collection{tx: tx, now: now, ages: ages}
+func (clock Clock) Collect(tx *state.Txn, ages Ages) {
+	c := collection{tx: tx, clock: clock, now: clock.Now(), ages: ages}
 	c.jobs()
 	tx.Remove(c.found)
 	c.found = state.Garbage{}
@@ -36,6 +36,7 @@ func Collect(tx *state.Txn, now time.Time, ages Ages) {
 // collection gathers garbage, which it does not change.
 type collection struct {
 	tx    *state.Txn
+	clock Clock
 	now   time.Time
 	ages  Ages
 	found state.Garbage
@@ -43,7 +44,7 @@ type collection struct {
 
 // old tells whether a moment in Unix nanoseconds is at least so long ago.
 func (c *collection) old(at int64, age time.Duration) bool {
-	return !time.Unix(0, at).After(c.now.Add(-age))
+	return age == 0 || !c.clock.at(at).After(c.now.Add(-age))
 }
 
 // jobs gathers dead jobs whose evaluations are over. (Nomad: a batch job that
@@ -158,7 +159,7 @@ func (c *collection) spent(a *api.Allocation, job *api.Job, age time.Duration) b
 		return false
 	}
 	last := a.RescheduleTracker.Events[len(a.RescheduleTracker.Events)-1]
-	return c.now.Sub(time.Unix(0, last.RescheduleTime)) > *policy.Interval
+	return c.now.Sub(c.clock.at(last.RescheduleTime)) > *policy.Interval
 }
 
 // deployments gathers those that are over and whose allocations are.

@@ -70,7 +70,7 @@ func (a *attic) eval(jobID, id string, ago time.Duration, client string) {
 
 func (a *attic) collect(ages Ages) {
 	a.t.Helper()
-	a.write(func(tx *state.Txn) { Collect(tx, a.now, ages) })
+	a.write(func(tx *state.Txn) { Clock{Now: func() time.Time { return a.now }}.Collect(tx, ages) })
 }
 
 // left are the IDs of the jobs, the evaluations and the allocations.

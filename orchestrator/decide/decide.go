@@ -14,12 +14,6 @@ import (
 	"ostro/orchestrator/state"
 )
 
-// Clock gives what the pure packages may not make themselves.
-type Clock struct {
-	Now   func() time.Time
-	NewID func() string
-}
-
 // Apply writes what was decided about an evaluation.
 func Apply(tx *state.Txn, changes reconcile.Changes) {
 	for _, d := range changes.Deployments {

@@ -84,7 +84,7 @@ func (p *Planner) Usage(node string) *reconcile.Usage {
 // allocations yet: those are counted when it is written.
 func (p *Planner) Evaluation(tx *state.Txn, eval *api.Evaluation) reconcile.Changes {
 	in := reconcile.Input{
-		Now: p.Now(), NewID: p.NewID, Eval: eval,
+		Now: p.Now(), At: p.at, NewID: p.NewID, Eval: eval,
 		Job:        tx.Job(nil, eval.Namespace, eval.JobID),
 		Allocs:     tx.AllocsByJob(nil, eval.Namespace, eval.JobID),
 		Deployment: tx.LatestDeployment(nil, eval.Namespace, eval.JobID),

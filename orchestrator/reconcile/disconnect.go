@@ -85,9 +85,9 @@ func StopsAfter(a *api.Allocation) (time.Duration, bool) {
 // awaySince is when an allocation went out of reach: with its node.
 func (c *computation) awaySince(a *api.Allocation) time.Time {
 	if node := c.nodes[a.NodeID]; node != nil && node.StatusUpdatedAt > 0 {
-		return time.Unix(node.StatusUpdatedAt, 0)
+		return c.in.at(time.Unix(node.StatusUpdatedAt, 0).UnixNano())
 	}
-	return time.Unix(0, a.ModifyTime)
+	return c.in.at(a.ModifyTime)
 }
 
 // expired tells whether an allocation has been out of reach for too long.

@@ -10,6 +10,9 @@ import (
 type Input struct {
 	// Now is the time of the decision.
 	Now time.Time
+	// At is when something happened that was noted in Unix nanoseconds, by the clock
+	// of Now. It may be nil, for a clock that nobody has set.
+	At func(nanos int64) time.Time
 	// NewID gives a new unique ID at each call.
 	NewID func() string
 	// Eval is the evaluation that asks for the decision.
@@ -34,6 +37,13 @@ type Input struct {
 	// deployment in which it did.
 	Settled   *api.Job
 	SettledBy *api.Deployment
+}
+
+func (in Input) at(nanos int64) time.Time {
+	if in.At == nil {
+		return time.Unix(0, nanos)
+	}
+	return in.At(nanos)
 }
 
 // Changes are what is to be written, all of it or nothing.

@@ -95,7 +95,8 @@ func (g *group) followUp() {
 // followUpEval asks for a decision at a later time.
 func (c *computation) followUpEval(trigger string, at time.Time, why string) *api.Evaluation {
 	eval := c.newEval(trigger)
-	eval.WaitUntil, eval.StatusDescription = at, why
+	// From now on, as time passes: the clock may be set meanwhile.
+	eval.WaitUntil, eval.StatusDescription = c.in.Now.Add(at.Sub(c.in.Now)), why
 	eval.PreviousEval = c.in.Eval.ID
 	c.next = eval.ID
 	c.out.Evals = append(c.out.Evals, eval)

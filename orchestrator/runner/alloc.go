@@ -245,12 +245,14 @@ func (a *alloc) fail(err error) {
 		t := a.tasks[name]
 		a.change(t, func(s *savedTask) {
 			addEvent(s.State, eventSetupFailure(fmt.Errorf("failed to setup alloc: %w", err)))
-			s.State.State, s.State.FinishedAt = stateDead, time.Now().UTC()
+			s.State.State, s.State.FinishedAt = stateDead, a.now().UTC()
 		})
 		close(t.done)
 	}
 	close(a.ended)
 }
+
+func (a *alloc) now() time.Time { return a.runner.conf.Now() }
 
 // members are the tasks as the lifecycle sees them. The caller holds mu.
 func (a *alloc) members() []member {
@@ -283,14 +285,14 @@ func (a *alloc) decide(ctx context.Context) (time.Duration, bool) {
 	group := a.members()
 	for _, name := range mayStart(group, stop || a.killed) {
 		if t := a.tasks[name]; !t.turnGiven {
-			t.turnGiven, t.turnSince = true, time.Now()
+			t.turnGiven, t.turnSince = true, a.now()
 			close(t.turn)
 		}
 	}
-	wait := a.judge(group, time.Now())
+	wait := a.judge(group, a.now())
 	a.refreshServices()
 	a.mu.Unlock()
-	wait = min(wait, a.hurry(group, time.Now()))
+	wait = min(wait, a.hurry(group, a.now()))
 
 	reason, culprit := mustEnd(group)
 	switch {

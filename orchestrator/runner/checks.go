@@ -195,7 +195,7 @@ func (a *alloc) watchChecks(ctx context.Context) {
 		case runs && !watched:
 			ctx, cancel := context.WithCancel(ctx)
 			a.checking[id] = cancel
-			s.begin(time.Now())
+			s.begin(a.now())
 			a.runner.loops.Go(func() { a.checkLoop(ctx, s) })
 		case !runs && watched:
 			stop()
@@ -257,7 +257,7 @@ func (a *alloc) checkLoop(ctx context.Context, s *checkState) {
 		}
 		a.mu.Lock()
 		before, passed := s.status.Status, s.passed
-		s.take(status, code, output, time.Now())
+		s.take(status, code, output, a.now())
 		if s.passed != passed {
 			a.save()
 		}
@@ -265,7 +265,7 @@ func (a *alloc) checkLoop(ctx context.Context, s *checkState) {
 		if s.passed {
 			again = interval
 		}
-		restart := s.restart.due(s.spec, status, time.Now())
+		restart := s.restart.due(s.spec, status, a.now())
 		a.mu.Unlock()
 		if changed {
 			a.poke()

@@ -22,7 +22,7 @@ const (
 // collectLoop removes old folders until the Runner lets go.
 func (r *Runner) collectLoop() {
 	for sleep(r.ctx, collectInterval) == nil {
-		r.collect(time.Now(), shortDisk(r.ctx, r.conf.Dir))
+		r.collect(r.conf.Now(), shortDisk(r.ctx, r.conf.Dir))
 	}
 }
 

@@ -91,7 +91,7 @@ func (a *alloc) reviveTasks(ctx context.Context) {
 			addEvent(s.State, eventRestartSignal(reason))
 			addEvent(s.State, eventRestarting("", 0))
 			s.State.Restarts++
-			s.State.LastRestart, s.State.FinishedAt = time.Now().UTC(), time.Time{}
+			s.State.LastRestart, s.State.FinishedAt = a.now().UTC(), time.Time{}
 			s.State.State, s.State.Failed = statePending, false
 			t.newTurn()
 		})

@@ -125,7 +125,7 @@ func (a *alloc) stopAll(ctx context.Context) {
 // leave is stopAll for the end of the agent itself, which no task may put off for ever.
 func (a *alloc) leave(ctx context.Context) {
 	a.mu.Lock()
-	a.leaving = time.Now()
+	a.leaving = a.now()
 	a.mu.Unlock()
 	a.stopAll(ctx)
 }

@@ -44,6 +44,9 @@ type Config struct {
 	// MaxKillTimeout caps the kill_timeout of tasks. Default 30s (Nomad: max_kill_timeout).
 	MaxKillTimeout time.Duration
 
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+
 	Log *slog.Logger
 }
 
@@ -100,6 +103,9 @@ func New(ctx context.Context, c Config) (*Runner, error) {
 	}
 	if c.View == nil {
 		c.View = noView
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	if c.Node == nil {
 		c.Node = &api.Node{}

@@ -41,7 +41,7 @@ func (t *task) start(ctx context.Context) error {
 		return t.fail(ctx, eventNotStarted(err), err)
 	}
 	if err == nil {
-		t.alloc.change(t, setRunning)
+		t.alloc.change(t, t.setRunning)
 	}
 	return err
 }

@@ -89,7 +89,7 @@ func (t *task) finish(ctx context.Context) {
 	t.alloc.change(t, func(s *savedTask) {
 		s.State.State = stateDead
 		if s.State.FinishedAt.IsZero() {
-			s.State.FinishedAt = time.Now().UTC()
+			s.State.FinishedAt = t.alloc.now().UTC()
 		}
 	})
 }
@@ -102,7 +102,7 @@ func (t *task) once(ctx context.Context) (o outcome, killed bool) {
 			return outcome{unrecovered: !driver.IsRecoverable(err)}, t.kill.Err() != nil
 		}
 	} else if s.State.State != stateRunning {
-		t.alloc.change(t, setRunning) // the former agent died between the start and its note
+		t.alloc.change(t, t.setRunning) // the former agent died between the start and its note
 	}
 	t.keepTemplates(ctx)
 	exit, killed := t.wait(ctx)
@@ -139,9 +139,9 @@ func (t *task) known(ctx context.Context, s savedTask) bool {
 	return false
 }
 
-func setRunning(s *savedTask) {
+func (t *task) setRunning(s *savedTask) {
 	s.State.State = stateRunning
-	s.State.StartedAt = time.Now().UTC()
+	s.State.StartedAt = t.alloc.now().UTC()
 	addEvent(s.State, eventStarted())
 }
 
@@ -156,7 +156,7 @@ func (t *task) wait(ctx context.Context) (exit driver.Exit, killed bool) {
 		for {
 			exit, err := d.Wait(ctx, s.Run)
 			if errors.Is(err, driver.ErrUnknownTask) {
-				exit, err = driver.Exit{Code: -1, Message: "the driver does not know the task any more", At: time.Now()}, nil
+				exit, err = driver.Exit{Code: -1, Message: "the driver does not know the task any more", At: t.alloc.now()}, nil
 			}
 			if err == nil {
 				ended <- exit
@@ -240,7 +240,7 @@ func (t *task) decide(o outcome, killed bool) (delay time.Duration, again bool) 
 			d = decision{restart: true}
 		} else {
 			o.successful = o.successful && !t.failing
-			d, s.Restart = policy.next(s.Restart, o, time.Now(), rand.Float64())
+			d, s.Restart = policy.next(s.Restart, o, t.alloc.now(), rand.Float64())
 		}
 		t.restarting, t.failing = false, false
 		switch {
@@ -248,12 +248,12 @@ func (t *task) decide(o outcome, killed bool) (delay time.Duration, again bool) 
 			addEvent(s.State, eventRestarting(d.reason, d.delay))
 			s.State.State = statePending
 			s.State.Restarts++
-			s.State.LastRestart = time.Now().UTC()
+			s.State.LastRestart = t.alloc.now().UTC()
 		case d.failed:
 			addEvent(s.State, eventNotRestarting(d.reason))
 			s.State.Failed = true
 			s.State.State = stateDead
-			s.State.FinishedAt = time.Now().UTC()
+			s.State.FinishedAt = t.alloc.now().UTC()
 		}
 		delay, again = d.delay, d.restart
 	})

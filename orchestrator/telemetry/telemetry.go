@@ -34,6 +34,10 @@ const (
 	retained = time.Minute
 )
 
+// expiration is for how long what was counted is told after its last change. There
+// are counters for each allocation, so they must not stay for ever.
+const expiration = 10 * time.Minute
+
 // Telemetry measures. It is safe for concurrent use.
 type Telemetry struct {
 	conf    Config
@@ -58,7 +62,7 @@ func New(c Config) (*Telemetry, error) {
 	t := &Telemetry{conf: c, host: host, memory: metrics.NewInmemSink(interval, retained), process: collectors.NewGoCollector()}
 	// A registry of its own, which nobody reads, keeps the sink out of the
 	// process-wide one.
-	t.samples, err = gometricsprom.NewPrometheusSinkFrom(gometricsprom.PrometheusOpts{Expiration: time.Hour, Registerer: prometheus.NewRegistry()})
+	t.samples, err = gometricsprom.NewPrometheusSinkFrom(gometricsprom.PrometheusOpts{Expiration: expiration, Registerer: prometheus.NewRegistry()})
 	if err != nil {
 		return nil, fmt.Errorf("prepare the metrics for Prometheus: %w", err)
 	}
@@ -105,9 +109,10 @@ func (t *Telemetry) Measure(start time.Time, name ...string) {
 	}
 }
 
-// Run tells the collectors at each interval what there is, until ctx ends.
-// Without collectors it returns at once.
+// Run tells the collectors at each interval what there is, and forgets what has
+// expired, until ctx ends.
 func (t *Telemetry) Run(ctx context.Context, read func() []Gauge) {
+	t.samples.RunBackgroundCleanup(ctx) // The sink itself forgets only when somebody reads it.
 	if len(t.pushed) == 0 {
 		return
 	}
