@@ -60,7 +60,7 @@ type scenario struct {
 
 // table lists every scenario by what it is about.
 func table() []scenario {
-	return slices.Concat(registering, deployments, updates(), scaling, services, tasks, allocations, placement(), launches, nodes, plans, tables, refusals(), runs, lives, answers, reach, combinations, turns)
+	return slices.Concat(registering, deployments, updates(), scaling, services, tasks, allocations, placement(), launches, nodes, plans, tables, refusals(), runs, lives, answers, reach, combinations, turns, shapes, several)
 }
 
 func TestOrchestrator(t *testing.T) {

@@ -71,8 +71,14 @@ func (p *picture) sort() {
 	slices.SortFunc(p.evals, func(a, b *api.Evaluation) int {
 		return cmp.Or(cmp.Compare(a.CreateIndex, b.CreateIndex), cmp.Compare(b.TriggeredBy, a.TriggeredBy))
 	})
+	made := map[string]uint64{}
+	for _, a := range p.allocs {
+		made[a.ID] = a.CreateIndex
+	}
+	// Those of a system job have all one name.
 	slices.SortFunc(p.allocs, func(a, b *api.Allocation) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.CreateIndex, b.CreateIndex), cmp.Compare(*a.Job.Version, *b.Job.Version))
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.CreateIndex, b.CreateIndex), cmp.Compare(*a.Job.Version, *b.Job.Version),
+			last(a.NodeID == p.away, b.NodeID == p.away), cmp.Compare(made[a.NextAllocation], made[b.NextAllocation]))
 	})
 	for i, d := range p.deployments {
 		p.names[d.ID] = fmt.Sprintf("deployment %d", i)
@@ -83,6 +89,17 @@ func (p *picture) sort() {
 		p.names[a.ID] = fmt.Sprintf("%s#%d", name, used[name])
 		used[name]++
 	}
+}
+
+// last orders what has a property behind what has not.
+func last(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
 }
 
 func (p *picture) draw() {

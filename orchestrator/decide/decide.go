@@ -47,15 +47,15 @@ func (c Clock) Deployment(tx *state.Txn, d *api.Deployment) reconcile.ProgressIn
 		Job:      tx.Job(nil, d.Namespace, d.JobID),
 		Versions: tx.Versions(nil, d.Namespace, d.JobID),
 		Allocs:   tx.AllocsByDeployment(nil, d.ID),
-		Priority: priority(tx, d),
+		Priority: Priority(&tx.Snapshot, d),
 	}
 }
 
-// priority is that of the evaluation that made a deployment: the first of those
+// Priority is that of the evaluation that made a deployment: the first of those
 // that name it. (Nomad.)
-func priority(tx *state.Txn, d *api.Deployment) int {
+func Priority(snap *state.Snapshot, d *api.Deployment) int {
 	var first *api.Evaluation
-	for _, eval := range tx.EvalsByJob(nil, d.Namespace, d.JobID) {
+	for _, eval := range snap.EvalsByJob(nil, d.Namespace, d.JobID) {
 		if eval.DeploymentID == d.ID && (first == nil || eval.CreateIndex < first.CreateIndex) {
 			first = eval
 		}

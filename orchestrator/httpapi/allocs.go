@@ -26,12 +26,12 @@ func (s *server) listAllocs(r *request) (any, error) {
 
 // allocStubs shorten allocations for a list; ?resources and ?task_states widen
 // and narrow them. (Nomad.)
-func allocStubs(r *request, allocs []*api.Allocation) []*api.AllocationListStub {
+func allocStubs(r *request, allocs []*api.Allocation) []allocStub {
 	resources := r.query.Get("resources") == "true"
 	withoutTasks := r.query.Get("task_states") == "false"
-	stubs := make([]*api.AllocationListStub, len(allocs))
+	stubs := make([]allocStub, len(allocs))
 	for i, a := range allocs {
-		stubs[i] = a.Stub()
+		stubs[i] = allocStub{a.Stub(), a.DesiredTransition}
 		if resources {
 			stubs[i].AllocatedResources = a.AllocatedResources
 		}

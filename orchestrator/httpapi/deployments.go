@@ -24,7 +24,7 @@ func (s *server) listDeployments(r *request) (any, error) {
 		return list, snap.TableIndex("deployments")
 	})
 	list, next, err := page(r, all, func(d *api.Deployment) key { return ageKey(r, d.CreateIndex, d.ID) })
-	return answer{value: list, index: index, next: next}, err
+	return answer{value: shownAll(s.Store.Snapshot(), list), index: index, next: next}, err
 }
 
 func (s *server) readDeployment(r *request) (any, error) {
@@ -38,7 +38,7 @@ func (s *server) readDeployment(r *request) (any, error) {
 		}
 		return d, d.ModifyIndex
 	})
-	return answer{value: d, index: index}, err
+	return answer{value: shown(s.Store.Snapshot(), d), index: index}, err
 }
 
 func (s *server) deploymentAllocs(r *request) (any, error) {
@@ -60,7 +60,7 @@ func (s *server) change(r *request, bodyID string, decideOn verdict) (any, error
 	if bodyID != r.id() {
 		return nil, badRequest("Deployment ID does not match")
 	}
-	reply := api.DeploymentUpdateResponse{}
+	reply := deploymentReply{}
 	index, err := s.Store.Update(func(tx *state.Txn) error {
 		d := tx.Deployment(nil, r.id())
 		if d == nil {
@@ -77,6 +77,7 @@ func (s *server) change(r *request, bodyID string, decideOn verdict) (any, error
 		}
 		return nil
 	})
+	reply.Index = index
 	return answer{value: reply, index: index}, err
 }
 

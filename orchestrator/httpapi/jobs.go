@@ -281,7 +281,7 @@ func (s *server) jobDeployments(r *request) (any, error) {
 		list := snap.DeploymentsByJob(watch, r.namespace, r.id())
 		return list, listIndex(snap, "deployments", list, func(d *api.Deployment) uint64 { return d.ModifyIndex })
 	})
-	return answer{value: orEmpty(list), index: index}, nil
+	return answer{value: shownAll(s.Store.Snapshot(), list), index: index}, nil
 }
 
 // jobDeployment answers null when there is none. (Nomad.)
@@ -293,7 +293,7 @@ func (s *server) jobDeployment(r *request) (any, error) {
 		}
 		return d, d.ModifyIndex
 	})
-	return answer{value: newest, index: index}, nil
+	return answer{value: shown(s.Store.Snapshot(), newest), index: index}, nil
 }
 
 // orEmpty makes [] of what would become null.

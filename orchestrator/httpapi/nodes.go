@@ -105,7 +105,7 @@ func (s *server) setEligibility(r *request) (any, error) {
 	default:
 		return nil, fmt.Errorf("invalid scheduling eligibility %q", req.Eligibility)
 	}
-	reply := api.NodeEligibilityUpdateResponse{EvalIDs: []string{}}
+	reply := drainReply{}
 	index, err := s.changeNode(r, func(tx *state.Txn, node *api.Node) error {
 		if node.DrainStrategy != nil && req.Eligibility == api.NodeSchedulingEligible {
 			return textError("can not set node's scheduling eligibility to eligible while it is draining")
@@ -122,10 +122,11 @@ func (s *server) setEligibility(r *request) (any, error) {
 		}
 		return nil
 	})
+	reply.Index = index
 	return answer{value: reply, index: index}, err
 }
 
-// drainReply is the answer to a change of a node's drain. (Nomad.)
+// drainReply is the answer to a change of a node's drain or eligibility. (Nomad.)
 type drainReply struct {
 	NodeModifyIndex, EvalCreateIndex, Index uint64
 	EvalIDs                                 []string

@@ -45,7 +45,8 @@ func (s *server) planJob(r *request) (any, error) {
 		}
 	}
 	err = s.Store.Try(func(tx *state.Txn) error { return s.plan(tx, req, &reply) })
-	return answer{value: reply, index: s.Store.Snapshot().Index()}, err
+	index := s.Store.Snapshot().Index()
+	return answer{value: planReply{&reply, index}, index: index}, err
 }
 
 func (s *server) plan(tx *state.Txn, req api.JobPlanRequest, reply *api.JobPlanResponse) error {

@@ -132,7 +132,7 @@ func nullTimes(text []byte) []byte {
 	if !bytes.Contains(text, never) {
 		return text
 	}
-	for _, name := range []string{"StartedAt", "FinishedAt", "LastRestart", "RequireProgressBy"} {
+	for _, name := range []string{"StartedAt", "FinishedAt", "LastRestart", "RequireProgressBy", "NextPeriodicLaunch"} {
 		for _, colon := range []string{`":`, `": `} {
 			key := []byte(`"` + name + colon)
 			text = bytes.ReplaceAll(text, append(key[:len(key):len(key)], never...), append(key[:len(key):len(key)], "null"...))

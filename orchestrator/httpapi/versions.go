@@ -70,7 +70,6 @@ func (s *server) setStable(r *request) (any, error) {
 	case req.JobID != r.id():
 		return nil, badRequest("Job ID does not match")
 	}
-	reply := api.JobStabilityResponse{}
 	index, err := s.Store.Update(func(tx *state.Txn) error {
 		if tx.Version(nil, r.namespace, req.JobID, req.JobVersion) == nil {
 			return versionNotFound(r.namespace, req.JobID, req.JobVersion)
@@ -78,6 +77,5 @@ func (s *server) setStable(r *request) (any, error) {
 		tx.MarkStable(r.namespace, req.JobID, req.JobVersion, req.Stable)
 		return nil
 	})
-	reply.JobModifyIndex = index
-	return answer{value: reply, index: index}, err
+	return answer{value: map[string]uint64{"Index": index}, index: index}, err
 }
