@@ -68,11 +68,12 @@ func (s *Snapshot) hasFailures(t Target) (Verdict, ruling) {
 	}, final
 }
 
-// isPlaced looks for groups without a node, which may wait for one.
-func (s *Snapshot) isPlaced(Target) (Verdict, ruling) {
+// isPlaced looks for groups without a node, which may wait for one. What a newer
+// version finds no place for says nothing about this one.
+func (s *Snapshot) isPlaced(t Target) (Verdict, ruling) {
 	unplaced := s.unplaced()
 	switch {
-	case len(unplaced) == 0:
+	case len(unplaced) == 0, !s.current(t):
 		return Verdict{}, pass
 	case s.Now.Sub(s.UnplacedSince) < max(s.Capacity, placementGrace):
 		return Verdict{}, hold

@@ -176,6 +176,7 @@ const waits = watch.Outcome(-1) // no verdict yet
 func TestJudge(t *testing.T) {
 	type change = func(*watch.Snapshot)
 	running := deployment(1, "running", "Deployment is running")
+	running2 := deployment(2, "running", "Deployment is running")
 	for _, test := range []struct {
 		name  string
 		world []change
@@ -189,6 +190,8 @@ func TestJudge(t *testing.T) {
 		{"only an older deployment exists", []change{deployed(0), alloc(1, "pending")}, waits, ""},
 		{"a newer deployment is successful, ours was cancelled",
 			[]change{version(2), deployment(1, "cancelled", "Cancelled due to newer version of job"), deployed(2)}, watch.Superseded, "superseded by version 2"},
+		{"ours was successful, the newer version finds no place",
+			[]change{version(2), deployed(1), alloc(1, "running", healthy), running2, eval("complete", noRoom), unplacedFor(time.Hour)}, watch.Successful, "version 1 is successful"},
 		{"the job was stopped", []change{version(2), stopped, deployment(1, "cancelled", "Cancelled because job is stopped")}, watch.Superseded, "stopped"},
 		{"the job was purged", []change{purged, running}, watch.Superseded, "purged"},
 		{"superseded before a deployment was made", []change{version(2), deployed(2)}, watch.Superseded, "superseded by version 2"},

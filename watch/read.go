@@ -139,17 +139,28 @@ func (r *reader) job(ctx context.Context) (*api.Job, error) {
 // of a follower that lags behind, or of another server that has the address now.
 // Nothing that it lacks is purged.
 func (r *reader) notOlder(ctx context.Context, job *api.Job) error {
-	index := r.newest
 	if job != nil {
-		index = deref(job.JobModifyIndex)
-	} else if now, err := r.jobsIndex(ctx); err == nil {
-		index = now // a token that may not list jobs leaves it at that
+		index := deref(job.JobModifyIndex)
+		if index >= r.newest {
+			r.newest = index
+			return nil
+		}
+		return r.older(index)
 	}
-	if index < r.newest {
-		return fmt.Errorf("what answers has an older state: it is at index %d, and job %s was registered at %d", index, r.target.JobID, r.newest)
+	index, err := r.jobsIndex(ctx)
+	switch {
+	case status(err) == http.StatusForbidden:
+		return nil // this token cannot tell
+	case err != nil:
+		return err
+	case index < r.newest:
+		return r.older(index)
 	}
-	r.newest = index
 	return nil
+}
+
+func (r *reader) older(index uint64) error {
+	return fmt.Errorf("what answers has an older state: it is at index %d, and job %s was registered at %d", index, r.target.JobID, r.newest)
 }
 
 // jobsIndex is the index of the last write to any job.
