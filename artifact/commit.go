@@ -52,7 +52,10 @@ func ResolveCommit(ctx context.Context, in CommitInput) (Commit, error) {
 		return Commit{}, err
 	}
 	head, err := git.run(ctx, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
-	if err != nil {
+	if exit, is := errors.AsType[*exec.ExitError](err); err != nil && (!is || exit.ExitCode() != 1) {
+		return Commit{}, err
+	}
+	if err != nil { // which is all that it says with --quiet
 		return Commit{}, fmt.Errorf("git in %s has no commit yet: commit first, or name one with -commit", git.root)
 	}
 	full := strings.TrimSpace(string(head))

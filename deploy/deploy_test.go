@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -101,12 +102,18 @@ func (w *wire) index() uint64 {
 }
 
 // submitOver submits a job over the wire in synthetic time.
-func submitOver(t *testing.T, w *wire, o deploy.Options) (*deploy.Receipt, error) {
+func (w *wire) client(t *testing.T) *api.Client {
 	t.Helper()
 	c, err := api.NewClient(&api.Config{Address: "http://nomad.test", HttpClient: &http.Client{Transport: w}})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c
+}
+
+func submitOver(t *testing.T, w *wire, o deploy.Options) (*deploy.Receipt, error) {
+	t.Helper()
+	c := w.client(t)
 	if w.plan.Diff == nil {
 		w.plan.Diff = &api.JobDiff{Type: "Added", ID: "web"}
 	}
@@ -196,6 +203,33 @@ func TestUnsettled(t *testing.T) {
 			t.Errorf("%d registers, want 1", w.registers())
 		}
 	})
+}
+
+// A launch whose answers never come may have taken place; one for which there was no
+// connection has not.
+func TestUnsettledDispatch(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+	for name, test := range map[string]struct {
+		fault   error
+		settled bool
+	}{
+		"never sent": {refused, true},
+		"sent":       {errors.New("connection reset by peer"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &wire{start: time.Now(), fault: func(time.Duration, *http.Request) (int, string, error) { return 0, "", test.fault }}
+				_, err := deploy.Dispatch(t.Context(), w.client(t), &api.Job{ID: new("web")}, api.DispatchOptions{})
+				unsettled, unknown := errors.AsType[*deploy.Unsettled](err)
+				if _, silent := errors.AsType[*deploy.Unreachable](err); silent != test.settled && !unknown || unknown == test.settled {
+					t.Fatalf("the error is %v", err)
+				}
+				if unknown && (!unsettled.Launch || !strings.Contains(err.Error(), "while job web was being launched")) {
+					t.Errorf("the error is %v", err)
+				}
+			})
+		})
+	}
 }
 
 // A register that took place is not repeated when its answer is lost; one that

@@ -72,15 +72,20 @@ func (e *Unplaceable) Error() string {
 	return b.String()
 }
 
-// Unsettled says that a register was sent, its answer was lost, and the job
-// could not be read afterwards: it may have been registered or not.
+// Unsettled says that a register or a launch was sent, its answer was lost, and the
+// job could not be read afterwards: it may have taken place or not.
 type Unsettled struct {
-	JobID string
-	Err   error // the failure that lost the answer
+	JobID  string
+	Launch bool  // of a job that is registered
+	Err    error // the failure that lost the answer
 }
 
 func (e *Unsettled) Error() string {
-	return fmt.Sprintf("contact lost while job %s was being registered; it is unknown whether it was: %v", e.JobID, e.Err)
+	what := "registered"
+	if e.Launch {
+		what = "launched"
+	}
+	return fmt.Sprintf("contact lost while job %s was being %s; it is unknown whether it was: %v", e.JobID, what, e.Err)
 }
 
 func (e *Unsettled) Unwrap() error { return e.Err }

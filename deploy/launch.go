@@ -20,6 +20,11 @@ func (s *submitter) rerun(ctx context.Context) (*Receipt, error) {
 	return s.once(ctx)
 }
 
+// over reports whether a job has run to its end, and was not stopped since.
+func over(job *api.Job) bool {
+	return job != nil && deref(job.Status) == "dead" && !deref(job.Stop)
+}
+
 // launch forces a run of a periodic job; the receipt then speaks of the child
 // job that runs. It is not repeated when the answer is lost, since each launch is
 // one more run.
@@ -29,6 +34,9 @@ func (s *submitter) launch(ctx context.Context, r *Receipt) error {
 		id, _, err := s.client.Jobs().PeriodicForce(r.JobID, writeOptions(ctx, s.wanted))
 		return id, err
 	})
+	if err != nil && Transient(err) {
+		return &Unsettled{JobID: r.JobID, Launch: true, Err: err}
+	}
 	if err != nil {
 		return refusal(what, err)
 	}
@@ -37,7 +45,7 @@ func (s *submitter) launch(ctx context.Context, r *Receipt) error {
 		return eval, err
 	})
 	if err != nil {
-		return err
+		return unsettledLaunch(r.JobID, err)
 	}
 	return readChild(ctx, s.client, r, s.wanted, eval.JobID, evalID)
 }

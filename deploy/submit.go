@@ -95,6 +95,9 @@ func (s *submitter) once(ctx context.Context) (*Receipt, error) {
 		return nil, err
 	}
 	if s.opts.Force {
+		if s.opts.Rerun && over(previous) {
+			return s.rerun(ctx)
+		}
 		return s.register(ctx, job, previous)
 	}
 

@@ -192,7 +192,7 @@ func TestOlderState(t *testing.T) {
 		words   string
 	}{
 		"no job for a while":      {nothing, 19, 40 * time.Second, watch.Successful, "older state: it is at index 19, and job web was registered at 20"},
-		"older job for a while":   {older, 30, 40 * time.Second, watch.Successful, "older state: it is at index 10, and job web was registered at 20"},
+		"older job for a while":   {older, 19, 40 * time.Second, watch.Successful, "older state: it is at index 19, and job web was registered at 20"},
 		"no job until the end":    {nothing, 19, time.Hour, watch.Unknown, "older state"},
 		"no job in a newer state": {nothing, 30, time.Hour, watch.Superseded, ""},
 	} {

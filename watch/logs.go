@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,7 +13,6 @@ import (
 
 const (
 	logBytes   = 16 << 10         // read from the end of a log
-	lineWidth  = 400              // characters of a line that are shown
 	logTimeout = 5 * time.Second  // for one log
 	logsWithin = 15 * time.Second // for all of a verdict's
 )
@@ -40,7 +40,7 @@ func (r *reader) log(ctx context.Context, allocID, task, stream string) string {
 	ctx, cancel := context.WithTimeout(ctx, logTimeout)
 	defer cancel()
 	q := r.options(ctx, 0)
-	q.Params = map[string]string{"task": task, "type": stream, "origin": "end", "offset": "16384", "follow": "false"}
+	q.Params = map[string]string{"task": task, "type": stream, "origin": "end", "offset": strconv.Itoa(logBytes), "follow": "false"}
 	body, err := r.client.Raw().Response("/v1/client/fs/logs/"+allocID, q)
 	if err != nil {
 		return ""
@@ -50,10 +50,19 @@ func (r *reader) log(ctx context.Context, allocID, task, stream string) string {
 	for dec := json.NewDecoder(io.LimitReader(body, 4*logBytes)); ; {
 		var frame api.StreamFrame
 		if dec.Decode(&frame) != nil {
-			return text.String()
+			return wholeLines(text.String())
 		}
 		text.Write(frame.Data)
 	}
+}
+
+// wholeLines leaves out the line in which the end of a longer log begins: of half a
+// secret nobody would know what it is.
+func wholeLines(text string) string {
+	if _, rest, more := strings.Cut(text, "\n"); len(text) >= logBytes && more {
+		return rest
+	}
+	return text
 }
 
 // tail is the last lines of a text, safe for a terminal.
@@ -62,9 +71,6 @@ func tail(text string, lines int) string {
 	list := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	list = list[max(0, len(list)-lines):]
 	for i, line := range list {
-		if runes := []rune(line); len(runes) > lineWidth {
-			line = string(runes[:lineWidth]) + "..."
-		}
 		list[i] = escape(line)
 	}
 	return strings.Join(list, "\n")

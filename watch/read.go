@@ -139,13 +139,9 @@ func (r *reader) job(ctx context.Context) (*api.Job, error) {
 // of a follower that lags behind, or of another server that has the address now.
 // Nothing that it lacks is purged.
 func (r *reader) notOlder(ctx context.Context, job *api.Job) error {
-	if job != nil {
-		index := deref(job.JobModifyIndex)
-		if index >= r.newest {
-			r.newest = index
-			return nil
-		}
-		return r.older(index)
+	if index := deref(job).JobModifyIndex; deref(index) >= r.newest {
+		r.newest = deref(index)
+		return nil
 	}
 	index, err := r.jobsIndex(ctx)
 	switch {
@@ -153,13 +149,9 @@ func (r *reader) notOlder(ctx context.Context, job *api.Job) error {
 		return nil // this token cannot tell
 	case err != nil:
 		return err
-	case index < r.newest:
-		return r.older(index)
+	case index >= r.newest:
+		return nil
 	}
-	return nil
-}
-
-func (r *reader) older(index uint64) error {
 	return fmt.Errorf("what answers has an older state: it is at index %d, and job %s was registered at %d", index, r.target.JobID, r.newest)
 }
 

@@ -27,6 +27,9 @@ func stopAgent(ctx context.Context, t *terminal) error {
 	if s == nil {
 		return stopLeftTasks(ctx, t, dir)
 	}
+	if holder, err := agentLockHolder(dir); err == nil && holder < 0 {
+		return withHint(errors.New("the agent runs in another PID namespace, such as a container's, out of reach from here"), "run ostro agent stop there")
+	}
 	if err := endAgent(ctx, dir, s); err != nil {
 		return err
 	}

@@ -175,6 +175,7 @@ func (p *project) build(ctx context.Context, a *config.Artifact, buildDir string
 	command := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	command.Dir, command.Env = a.Dir, append(os.Environ(), environ...)
 	command.Stdout, command.Stderr = p.t.err, p.t.err
+	command.WaitDelay = pipeTime
 	if err := command.Run(); err != nil {
 		return fmt.Errorf("build artifact %s: %w", a.Name, err)
 	}

@@ -34,6 +34,19 @@ func ciSystemOf(getenv func(string) string) ciSystem {
 	return noCI
 }
 
+// harmless gives a line in which a task or a server has a part as one that the CI
+// system does not take for a command. (GitHub: "::" at the beginning, after blanks,
+// and "##[" anywhere.)
+func (s ciSystem) harmless(line string) string {
+	if s != github {
+		return line
+	}
+	if rest := strings.TrimSpace(line); strings.HasPrefix(rest, "::") {
+		line = "| " + rest
+	}
+	return strings.ReplaceAll(line, "##[", "## [")
+}
+
 // section begins lines that the CI system may fold away, and gives what ends
 // them; the second end does nothing.
 func (t *terminal) section(title string) (end func()) {
@@ -69,7 +82,8 @@ func (t *terminal) annotate(title, text string, at *hcl.Range) {
 	if at != nil {
 		place = fmt.Sprintf("file=%s,line=%d,col=%d,", escapeProperty(printable(at.Filename)), at.Start.Line, max(at.Start.Column, 1))
 	}
-	fmt.Fprintf(t.err, "::error %stitle=%s::%s\n", place, escapeProperty(title), escapeData(printableLines(text)))
+	// Masked first: a secret that is escaped is another text.
+	fmt.Fprintf(t.err, "::error %stitle=%s::%s\n", place, escapeProperty(title), escapeData(printableLines(t.redactor.String(text))))
 }
 
 // escapeData and escapeProperty are the escapes of a GitHub workflow command.
@@ -84,7 +98,7 @@ func escapeProperty(s string) string {
 // tellPipeline leaves the outcome where the CI system looks for it: a summary of
 // the step on GitHub, test results on Bitbucket, which shows those that fail. It
 // also writes the file of -junit.
-func (d *deployment) tellPipeline(ctx context.Context, outcome error) error {
+func (d *deployment) tellPipeline(ctx context.Context, outcome error) {
 	var failed error
 	if path := d.c.String("junit"); path != "" {
 		failed = d.writeJUnit(path, outcome)
@@ -100,7 +114,6 @@ func (d *deployment) tellPipeline(ctx context.Context, outcome error) error {
 	if failed != nil {
 		d.t.warn("the pipeline is not told: %v", failed)
 	}
-	return nil
 }
 
 // details is what the last screen says, as a text.

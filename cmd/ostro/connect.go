@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -25,7 +26,9 @@ type target struct {
 	agent *agentState
 	// address is where people reach what runs there; "" behind a tunnel.
 	address string
-	close   func()
+	// commitMeta is the meta of a job that holds its commit.
+	commitMeta string
+	close      func()
 }
 
 // connect makes a client for the Nomad that the flags, the configuration and
@@ -112,6 +115,9 @@ func (s staleReads) RoundTrip(r *http.Request) (*http.Response, error) {
 // (The environment wins over ostro.hcl, as everywhere.)
 func (p *project) clientConfig() *api.Config {
 	conf := api.DefaultConfig()
+	if p.elsewhere { // no token of one Nomad goes to another
+		conf = &api.Config{Address: "http://127.0.0.1:4646", TLSConfig: &api.TLSConfig{}}
+	}
 	pick := func(into *string, env, configured, flag string) {
 		if configured != "" && (p.elsewhere || os.Getenv(env) == "") {
 			*into = configured
@@ -134,8 +140,18 @@ func (p *project) clientConfig() *api.Config {
 		conf.TLSConfig.Insecure = true
 	}
 	conf.Address = withScheme(conf.Address)
-	p.t.mask(conf.SecretID)
+	p.t.mask(conf.SecretID, passwordIn(conf.Address))
 	return conf
+}
+
+// passwordIn is the password of a URL, "" for none.
+func passwordIn(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.User == nil {
+		return ""
+	}
+	password, _ := u.User.Password()
+	return password
 }
 
 // withScheme completes an address that is only a host, as in Levant's

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,7 +43,13 @@ func deployCommand(t *terminal) *cli.Command {
 			defer silent()
 			go t.keepTalking(talking)
 			err = d.run(c.Context)
-			return errors.Join(err, d.tellPipeline(c.Context, err), d.writeReport(c.Context, err))
+			d.tellPipeline(c.Context, err)
+			unwritten := d.writeReport(c.Context, err)
+			if unwritten != nil && err != nil {
+				t.warn("%v", unwritten) // the outcome stays what the run ends with
+				return err
+			}
+			return cmp.Or(err, unwritten)
 		},
 	}
 }

@@ -189,6 +189,8 @@ func (d *doctor) dns(ctx context.Context) (string, error) {
 	switch {
 	case d.standalone():
 		return "", errSkip{errors.New("the orchestrator is built in")}
+	case ssh == "" && strings.HasPrefix(d.clientConfig().Address, "unix:"):
+		return "", errSkip{errors.New("the address is a socket of this machine")}
 	case net.ParseIP(host) != nil:
 		return host + " is an address", nil
 	}

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"time"
 
 	"ostro/config"
 	"ostro/watch"
@@ -35,6 +36,9 @@ func (d *deployment) withHooks(ctx context.Context, jobs []*rendered, do func() 
 	return err
 }
 
+// pipeTime is how long a command that was killed may leave its output to others.
+const pipeTime = 5 * time.Second
+
 // runHook runs one command in the folder of the configuration. What it writes
 // goes where our own lines go.
 func (d *deployment) runHook(ctx context.Context, name string, argv, environ []string) error {
@@ -45,6 +49,7 @@ func (d *deployment) runHook(ctx context.Context, name string, argv, environ []s
 	command := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	command.Dir, command.Env = d.dir, append(os.Environ(), environ...)
 	command.Stdout, command.Stderr = d.t.err, d.t.err
+	command.WaitDelay = pipeTime
 	err := command.Run()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

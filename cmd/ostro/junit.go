@@ -77,6 +77,13 @@ func (d *deployment) writeJUnit(path string, outcome error) error {
 		suite.Errors++
 	}
 	suite.Tests = len(suite.Cases)
+	for _, c := range suite.Cases {
+		for _, problem := range []*junitProblem{c.Failure, c.Error} {
+			if problem != nil { // masked before it is escaped: then a secret is another text
+				problem.Message, problem.Text = d.t.redactor.String(problem.Message), d.t.redactor.String(problem.Text)
+			}
+		}
+	}
 	text, err := xml.MarshalIndent(suite, "", "  ")
 	if err == nil {
 		err = os.MkdirAll(filepath.Dir(path), 0o755)

@@ -25,6 +25,9 @@ func logsCommand(t *terminal) *cli.Command {
 			if err != nil {
 				return err
 			}
+			if c.Int64("n") < 0 {
+				return usageError{fmt.Errorf("-n %d: want 0 lines or more", c.Int64("n"))}
+			}
 			return withTarget(c, t, func(to *target) error { return t.showLogs(c, to.client, job) })
 		},
 	}

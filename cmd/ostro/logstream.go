@@ -41,13 +41,17 @@ type logStream struct {
 
 type logLine struct{ prefix, text string }
 
-// bytesPerLine is more than most lines have: so much of a log's end is read for
-// each line that is wanted.
-const bytesPerLine = 1024
+// So much of a log's end is read for each line that is wanted, more than most lines
+// have, and for all of them.
+const (
+	bytesPerLine = 1024
+	bytesAtLeast = 64 << 10
+)
 
 const (
 	lookEvery = 2 * time.Second         // for new allocations
 	drainTime = 1500 * time.Millisecond // what a task wrote last may take to arrive
+	pastTime  = 500 * time.Millisecond  // what a short log holds already may take to arrive
 )
 
 func (l *logReader) run(ctx context.Context) error {
@@ -81,7 +85,7 @@ func (l *logReader) run(ctx context.Context) error {
 func (l *logReader) print(done chan struct{}) {
 	defer close(done)
 	for line := range l.lines {
-		l.t.result("%s", printable(line.prefix+" "+line.text))
+		l.t.result("%s", l.t.ci.harmless(printable(line.prefix+" "+line.text)))
 		if l.follow {
 			l.t.out.Flush()
 		}
@@ -197,7 +201,10 @@ func (l *logReader) endSoon(allocID string) {
 // copy sends a stream's lines. A task that has not started yet has none; with
 // follow, its start is waited for, and so is a server that does not answer.
 func (l *logReader) copy(ctx context.Context, s *logStream) error {
-	offset := l.c.Int64("n") * bytesPerLine
+	offset := int64(0)
+	if n := l.c.Int64("n"); n > 0 {
+		offset = max(n*bytesPerLine, bytesAtLeast)
+	}
 	for {
 		err := l.read(ctx, s, offset)
 		notYet := err != nil && strings.Contains(err.Error(), "not started yet")
@@ -231,39 +238,23 @@ func (l *logReader) read(ctx context.Context, s *logStream, offset int64) error 
 	defer body.Close()
 	stop := context.AfterFunc(ctx, func() { body.Close() })
 	defer stop()
-	prefix := fmt.Sprintf("%s %s", short(s.alloc.ID), s.task)
-	// Without follow the lines wait for the end, to be counted from there.
-	var waiting []string
-	rest := ""
+	out := &logTail{
+		last: int(l.c.Int64("n")), past: offset, cut: offset > 0, live: l.follow && offset == 0,
+		send: func(text string) { l.lines <- logLine{fmt.Sprintf("%s %s", short(s.alloc.ID), s.task), text} },
+	}
+	if l.follow {
+		come := time.AfterFunc(pastTime, out.present)
+		defer come.Stop()
+	}
 	for frames := json.NewDecoder(body); ; {
 		var frame api.StreamFrame
 		if err := frames.Decode(&frame); err != nil {
-			if rest != "" {
-				waiting = append(waiting, rest)
-			}
-			l.send(prefix, waiting[max(len(waiting)-int(l.c.Int64("n")), 0):])
+			out.end()
 			if errors.Is(err, io.EOF) || ctx.Err() != nil {
 				return nil
 			}
 			return err
 		}
-		var whole []string
-		if whole, rest = cutLines(rest + string(frame.Data)); l.follow {
-			l.send(prefix, whole)
-		} else {
-			waiting = append(waiting, whole...)
-		}
+		out.write(frame.Data, l.follow)
 	}
-}
-
-func (l *logReader) send(prefix string, texts []string) {
-	for _, text := range texts {
-		l.lines <- logLine{prefix, text}
-	}
-}
-
-// cutLines gives the whole lines of a text, and what begins the next one.
-func cutLines(text string) (whole []string, rest string) {
-	whole = strings.Split(text, "\n")
-	return whole[:len(whole)-1], whole[len(whole)-1]
 }

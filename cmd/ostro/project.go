@@ -75,6 +75,14 @@ func openProject(ctx context.Context, t *terminal, c *cli.Context, target string
 	return p, nil
 }
 
+// getenv is what the configuration reads of the environment. What a variable with the
+// name of a secret holds is masked from then on.
+func (p *project) getenv(name string) string {
+	value := os.Getenv(name)
+	p.t.mask(redact.Secrets(map[string]any{name: value}, nil)...)
+	return value
+}
+
 // loadConfig reads the configuration that -config names, else the ostro.hcl of
 // the folder that is deployed, of the working folder, or beside the template.
 func (p *project) loadConfig(target string) error {
@@ -89,7 +97,7 @@ func (p *project) loadConfig(target string) error {
 		}
 		return nil
 	}
-	file, err := config.Load(path, os.Getenv)
+	file, err := config.Load(path, p.getenv)
 	if err != nil {
 		return usageError{err}
 	}

@@ -16,11 +16,13 @@ import (
 // rollout is the deployment of one job, from its submission to its verdict.
 type rollout struct {
 	*deployment
-	t      *terminal // speaks of this job
-	to     *target
-	id     string
-	start  time.Time
-	report *jobReport
+	t  *terminal // speaks of this job
+	to *target
+	id string
+	// namespace is the job's own, "" while it is that of the client.
+	namespace string
+	start     time.Time
+	report    *jobReport
 	// section ends what a CI system may fold away; the verdict stands outside.
 	section func()
 }
@@ -40,6 +42,9 @@ func (r *rollout) submitAndFollow(ctx context.Context, source *rendered, o deplo
 		return usageError{err}
 	}
 	r.address(r.to, job)
+	if job.Namespace != nil {
+		r.namespace = *job.Namespace
+	}
 	o.Submission, o.Planned, o.Contact = source.result.Submission, r.t.planned, r.t.registering
 	r.t.info("deploying job %q%s", r.id, r.commitNote())
 	receipt, err := deploy.Submit(ctx, r.to.client, job, o)
@@ -102,7 +107,11 @@ func (r *rollout) submitFailure(err error) error {
 		return withHint(unreachable, "check -address, -ssh and NOMAD_ADDR, or try -standalone; nothing was submitted")
 	}
 	if unsettled, ok := errors.AsType[*deploy.Unsettled](err); ok {
-		return withHint(unsettled, "%s", r.commandFor("watch", "", r.id))
+		next := "watch"
+		if unsettled.Launch {
+			next = "status"
+		}
+		return withHint(unsettled, "%s", r.commandFor(next, r.namespace, r.id))
 	}
 	if conflict, ok := errors.AsType[*deploy.Conflict](err); ok {
 		return r.conflict(conflict)

@@ -135,8 +135,22 @@ func (t *terminal) reason(why watch.Reason) {
 	}
 	if why.LogTail != "" {
 		t.block(fmt.Sprintf("the last lines of its %s:", why.LogStream))
-		t.block("    " + strings.ReplaceAll(why.LogTail, "\n", "\n    "))
+		for line := range strings.SplitSeq(t.redactor.String(why.LogTail), "\n") {
+			t.block("    " + cutLine(line))
+		}
 	}
+}
+
+// lineWidth is how many characters of a line of a log are shown.
+const lineWidth = 400
+
+// cutLine shortens a line whose secrets are masked: of a part of one nobody would
+// know what it is.
+func cutLine(line string) string {
+	if runes := []rune(line); len(runes) > lineWidth {
+		return string(runes[:lineWidth]) + "..."
+	}
+	return line
 }
 
 func short(id string) string { return id[:min(len(id), 8)] }

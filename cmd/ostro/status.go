@@ -27,7 +27,7 @@ func statusCommand(t *terminal) *cli.Command {
 				if job == "" {
 					return t.showJobs(c, to.client)
 				}
-				return t.showJob(c, to.client, job)
+				return t.showJob(c, to, job)
 			})
 		},
 	}
@@ -44,6 +44,7 @@ func withTarget(c *cli.Context, t *terminal, do func(*target) error) error {
 		return err
 	}
 	defer to.close()
+	to.commitMeta = p.commitMeta()
 	return do(to)
 }
 
@@ -106,7 +107,8 @@ func when(unixNano int64) string {
 	return time.Unix(0, unixNano).Format("2006-01-02 15:04:05")
 }
 
-func (t *terminal) showJob(c *cli.Context, client *api.Client, id string) error {
+func (t *terminal) showJob(c *cli.Context, to *target, id string) error {
+	client := to.client
 	job, _, err := client.Jobs().Info(id, queryOf(c))
 	if err != nil {
 		return jobError(err, id)
@@ -116,7 +118,7 @@ func (t *terminal) showJob(c *cli.Context, client *api.Client, id string) error 
 		status += " (stopped)"
 	}
 	rows := [][]string{{"job", *job.ID}, {"type", *job.Type}, {"status", status}, {"version", fmt.Sprint(*job.Version)}}
-	if commit := job.Meta["git_sha"]; commit != "" {
+	if commit := job.Meta[to.commitMeta]; commit != "" {
 		rows = append(rows, []string{"commit", commit})
 	}
 	deployment, _, err := client.Jobs().LatestDeployment(id, queryOf(c))

@@ -149,7 +149,7 @@ func (t *terminal) line(level slog.Level, mark, text string) {
 	if level < t.level {
 		return
 	}
-	fmt.Fprintf(t.err, "ostro: %s\n", printable(t.subject+mark+text))
+	fmt.Fprintf(t.err, "ostro: %s\n", t.ci.harmless(printable(t.subject+mark+text)))
 }
 
 // block prints lines that belong to the line before.
@@ -159,7 +159,7 @@ func (t *terminal) block(text string) {
 		return
 	}
 	for line := range strings.Lines(text) {
-		fmt.Fprintf(t.err, "    %s\n", printable(strings.TrimSuffix(line, "\n")))
+		fmt.Fprintf(t.err, "    %s\n", t.ci.harmless(printable(strings.TrimSuffix(line, "\n"))))
 	}
 }
 
