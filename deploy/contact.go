@@ -33,7 +33,7 @@ func retry[T any](ctx context.Context, what string, budget, timeout time.Duratio
 			return v, nil
 		}
 		if ctx.Err() != nil {
-			return v, context.Cause(ctx)
+			return v, fmt.Errorf("%s: %w", what, context.Cause(ctx))
 		}
 		if !Transient(err) {
 			return v, refusal(what, err)
@@ -47,7 +47,7 @@ func retry[T any](ctx context.Context, what string, budget, timeout time.Duratio
 			wait = min(wait, left)
 		}
 		if !sleep(ctx, wait) {
-			return v, context.Cause(ctx)
+			return v, fmt.Errorf("%s: %w (%v)", what, context.Cause(ctx), err)
 		}
 	}
 }

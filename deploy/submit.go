@@ -244,6 +244,9 @@ func (s *submitter) receipt(ctx context.Context, job, previous *api.Job, reply *
 		r.JobVersion = deref(previous.Version) + 1
 	}
 	now, err := readJob(ctx, s.client, job, contactBudget, contactBudget)
+	if err == nil && reply.EvalID != "" && jobIndex(now) == jobIndex(previous) && s.seen(ctx, job, reply.EvalID) {
+		now, err = readJob(ctx, s.client, job, contactBudget, contactBudget)
+	}
 	if err == nil && now != nil {
 		r.Namespace, r.Region = deref(now.Namespace), deref(now.Region)
 		r.NoChange = jobIndex(now) == jobIndex(previous)
@@ -253,6 +256,19 @@ func (s *submitter) receipt(ctx context.Context, job, previous *api.Job, reply *
 	}
 	r.EvalID, r.Warnings = reply.EvalID, warnings(reply.Warnings)
 	return r
+}
+
+// seen waits until a server that is read knows of the evaluation that a register made.
+// A follower that lags behind (?stale) still has the job as it was.
+func (s *submitter) seen(ctx context.Context, job *api.Job, evalID string) bool {
+	_, err := retry(ctx, "read evaluation "+evalID, contactBudget, contactBudget, func(ctx context.Context) (*api.Evaluation, error) {
+		eval, _, err := s.client.Evaluations().Info(evalID, queryOptions(ctx, job))
+		if notFound(err) {
+			err = errors.New("it is not there yet")
+		}
+		return eval, err
+	})
+	return err == nil
 }
 
 func newReceipt(job, previous *api.Job) *Receipt {

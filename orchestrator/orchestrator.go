@@ -296,9 +296,8 @@ func (o *Orchestrator) Stop(ctx context.Context) error {
 	errs := o.stopNodes(ctx)
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), killWithin)
 	defer cancel()
-	if ctx.Err() != nil {
-		errs = append(errs, o.kill(ending))
-	}
+	// What took too long, and what an earlier start with more nodes has left.
+	errs = append(errs, o.kill(ending))
 	errs = append(errs, o.drivers.End(ending), o.loop.giveUpAllocs(), o.Close())
 	return errors.Join(errs...)
 }

@@ -22,7 +22,10 @@ func (w *watcher) promote(ctx context.Context, s *Snapshot) error {
 		if d == nil || d.Status != api.DeploymentStatusRunning || !s.canariesReady(d) || !w.checked(ctx) {
 			continue
 		}
-		_, _, err := w.client.Deployments().PromoteAll(d.ID, w.writeOptions(ctx))
+		err := bounded(ctx, func(ctx context.Context) error {
+			_, _, err := w.client.Deployments().PromoteAll(d.ID, w.writeOptions(ctx))
+			return err
+		})
 		if hopeless(err) {
 			return fmt.Errorf("promote deployment %s: %w", short(d.ID), err)
 		}
@@ -31,6 +34,13 @@ func (w *watcher) promote(ctx context.Context, s *Snapshot) error {
 		}
 	}
 	return nil
+}
+
+// bounded makes a request that should be answered at once.
+func bounded(ctx context.Context, request func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	return request(ctx)
 }
 
 // checked reports whether the URL that guards a promotion answers 2xx, and tells
@@ -89,7 +99,10 @@ func (w *watcher) revert(ctx context.Context, v Verdict) (Verdict, bool) {
 	if err == nil {
 		w.revertTo, w.reverting = deref(stable.Version), true
 		w.say(EventAction, "reverting to version %d", w.revertTo)
-		_, _, err = w.client.Jobs().Revert(w.target.JobID, w.revertTo, &from, w.writeOptions(ctx), "", "")
+		err = bounded(ctx, func(ctx context.Context) error {
+			_, _, err := w.client.Jobs().Revert(w.target.JobID, w.revertTo, &from, w.writeOptions(ctx), "", "")
+			return err
+		})
 	}
 	if refused(err) {
 		v.Summary += fmt.Sprintf("; the revert was refused: %v", err)

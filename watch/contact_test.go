@@ -421,14 +421,16 @@ func TestLines(t *testing.T) {
 
 func TestLogTail(t *testing.T) {
 	many := strings.Repeat("line\n", 100) + "bell \a and \x1b[31mred\x1b[0m\xff\r\n" + strings.Repeat("x", 1000) + "\n"
-	safe := strings.Repeat("line\n", 3) + `bell \a and \x1b[31mred\x1b[0m` + "\uFFFD\n" + strings.Repeat("x", 400) + "..."
+	long := strings.Repeat("y", 8<<10)
+	safe := strings.Repeat("line\n", 3) + `bell \a and \x1b[31mred\x1b[0m` + "\uFFFD\n" + strings.Repeat("x", 1000)
 	for name, test := range map[string]struct {
 		logs                 map[string]string
 		wantStream, wantTail string
 	}{
-		"stderr first":   {map[string]string{"stderr": many, "stdout": "other"}, "stderr", safe},
-		"stdout instead": {map[string]string{"stdout": "only this\n"}, "stdout", "only this"},
-		"nothing":        {nil, "stdout", ""},
+		"stderr first":               {map[string]string{"stderr": many, "stdout": "other"}, "stderr", safe},
+		"stdout instead":             {map[string]string{"stdout": "only this\n"}, "stdout", "only this"},
+		"nothing":                    {nil, "stdout", ""},
+		"the end begins amid a line": {map[string]string{"stderr": "half a secret" + long + "\n" + long + "\nend\n"}, "stderr", long + "\nend"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

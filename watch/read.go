@@ -30,14 +30,15 @@ type indexes struct{ allocs, evals uint64 }
 
 // read fills in the job's objects. The evaluations are read before and after the
 // rest, until they did not change in between: then an allocation that is seen to
-// have failed has also been seen by the evaluation that may replace it.
+// have failed has also been seen by the evaluation that may replace it. Where they
+// never rest, the last look stands.
 func (r *reader) read(ctx context.Context, s *Snapshot) (indexes, error) {
 	var at indexes
 	evals, _, err := r.evals(ctx, 0)
 	if err != nil {
 		return at, err
 	}
-	for {
+	for range 5 {
 		if s.Deployments, err = r.deployments(ctx); err != nil {
 			return at, err
 		}
@@ -58,6 +59,7 @@ func (r *reader) read(ctx context.Context, s *Snapshot) (indexes, error) {
 		}
 		evals = s.Evals
 	}
+	return at, nil
 }
 
 // await returns when the job's allocations or evaluations have changed, after the

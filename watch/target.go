@@ -84,7 +84,7 @@ type Options struct {
 	Timeout         time.Duration // for the whole watch, 0 is 1h
 	WaitForCapacity time.Duration // how long something may stay unplaceable
 	Promote         string        // PromoteHealthy, PromoteWait or PromoteDetach; "" waits
-	PromoteAfter    time.Duration // promote no earlier than this after the canaries' deployment began
+	PromoteAfter    time.Duration // promote no earlier than this after the watch began
 	PromoteCheck    string        // URL that must answer 2xx before a promotion, "" for none
 	RevertOnFailure bool          // register the last stable version when the server does not
 	LogLines        int           // last lines of a failed task to fetch, 0 is 20

@@ -94,7 +94,7 @@ func runningAgent(dir string) (*agentState, error) {
 	return s, nil
 }
 
-// How long the agent may take to come up and to end its tasks.
+// How long the agent may take to come up, and how often it is looked for.
 const (
 	agentStartTimeout = 30 * time.Second
 	agentPoll         = 20 * time.Millisecond

@@ -55,6 +55,12 @@ func (p *project) connect(ctx context.Context) (*target, error) {
 	}
 	if p.c.Bool("allow-stale") || p.replied != nil {
 		transport := http.DefaultTransport.(*http.Transport).Clone()
+		if socket, found := strings.CutPrefix(conf.Address, "unix://"); found {
+			transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+			}
+			conf.Address = "http://127.0.0.1"
+		}
 		if err := p.useTransport(conf, transport); err != nil {
 			return nil, err
 		}
@@ -311,6 +317,8 @@ func makeNamespace(ctx context.Context, client *api.Client, name string) error {
 	if name == "" || name == api.DefaultNamespace || name == api.AllNamespacesNamespace {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, contactTime)
+	defer cancel()
 	_, _, err := client.Namespaces().Info(name, (&api.QueryOptions{}).WithContext(ctx))
 	if isStatus(err, http.StatusNotFound) {
 		_, err = client.Namespaces().Register(&api.Namespace{Name: name}, (&api.WriteOptions{}).WithContext(ctx))

@@ -155,19 +155,29 @@ func cutLine(line string) string {
 
 func short(id string) string { return id[:min(len(id), 8)] }
 
-// printAddresses tells where what was deployed answers.
+// maxAddresses is how many allocations are asked where they answer.
+const maxAddresses = 20
+
+// printAddresses tells where what was deployed answers. A server that is slow to say
+// so does not hold up what is over.
 func (r *rollout) printAddresses(ctx context.Context, of watch.Target) {
+	ctx, cancel := context.WithTimeout(ctx, contactTime)
+	defer cancel()
 	query := (&api.QueryOptions{Namespace: of.Namespace, Region: of.Region}).WithContext(ctx)
 	allocs, _, err := r.to.client.Jobs().Allocations(of.JobID, false, query)
 	if err != nil {
 		r.t.debug("the addresses are not known: %v", err)
 		return
 	}
-	seen := map[string]bool{}
+	seen, asked := map[string]bool{}, 0
 	for _, stub := range allocs {
+		if asked == maxAddresses {
+			return
+		}
 		if stub.DesiredStatus != api.AllocDesiredStatusRun || stub.ClientStatus != api.AllocClientStatusRunning {
 			continue
 		}
+		asked++
 		for _, address := range addressesOf(r.to, stub.ID, query) {
 			if !seen[address] {
 				seen[address] = true

@@ -50,7 +50,9 @@ func stopCommand(t *terminal) *cli.Command {
 				if _, err := readJob(c.Context, to.client, id); err != nil {
 					return err
 				}
-				write := (&api.WriteOptions{}).WithContext(c.Context)
+				ctx, cancel := context.WithTimeout(c.Context, contactTime)
+				defer cancel()
+				write := (&api.WriteOptions{}).WithContext(ctx)
 				eval, _, err := to.client.Jobs().Deregister(id, c.Bool("purge"), write)
 				if err != nil {
 					return fmt.Errorf("stop job %q: %w", id, unreachable(err))

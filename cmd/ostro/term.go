@@ -18,7 +18,7 @@ import (
 	"ostro/tunnel"
 )
 
-// term is the whole user-facing voice. Its rules:
+// terminal is the whole user-facing voice. Its rules:
 //
 //   - results go to stdout, everything else to stderr;
 //   - lines on stderr begin with "ostro: ", lower case, without a full stop;

@@ -147,6 +147,8 @@ func withDeployment(c *cli.Context, t *terminal, do func(*api.Client, *api.Deplo
 		case isOver(d):
 			return fmt.Errorf("deployment %s of version %d of job %q is over: it is %s", short(d.ID), d.JobVersion, id, d.Status)
 		}
-		return do(to.client, d, (&api.WriteOptions{Namespace: d.Namespace}).WithContext(c.Context))
+		ctx, cancel := context.WithTimeout(c.Context, contactTime)
+		defer cancel()
+		return do(to.client, d, (&api.WriteOptions{Namespace: d.Namespace}).WithContext(ctx))
 	})
 }

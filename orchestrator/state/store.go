@@ -89,18 +89,16 @@ func (s *Store) Update(fn func(*Txn) error) (uint64, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	tx := s.begin()
+	defer tx.txn.Abort() // nothing, once it is committed
 	if err := fn(tx); err != nil {
-		tx.txn.Abort()
 		return 0, err
 	}
 	changes := tx.finish()
 	if len(changes) == 0 {
-		tx.txn.Abort()
 		return tx.Index - 1, nil
 	}
 	if s.disk != nil {
 		if err := s.disk.write(changes); err != nil {
-			tx.txn.Abort()
 			return 0, fmt.Errorf("write the state: %w", err)
 		}
 	}
