@@ -29,12 +29,16 @@ func (d *deployment) withHooks(ctx context.Context, jobs []*rendered, do func() 
 	case err == nil:
 		return d.runHook(ctx, "after_deploy", hooks.AfterDeploy, d.resultEnviron(jobs, codeOK))
 	}
-	late := context.WithoutCancel(ctx) // the time may be up
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), lateTime) // the time may be up
+	defer cancel()
 	if hookErr := d.runHook(late, "on_failure", hooks.OnFailure, d.resultEnviron(jobs, endCode(ctx, err))); hookErr != nil {
 		d.t.warn("%v", hookErr)
 	}
 	return err
 }
+
+// lateTime is how long the command that follows a failure may take.
+const lateTime = 10 * time.Minute
 
 // pipeTime is how long a command that was killed may leave its output to others.
 const pipeTime = 5 * time.Second

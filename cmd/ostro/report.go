@@ -64,6 +64,9 @@ type unplacedReport struct {
 // notSubmitted is about a job of which nothing reached the server.
 func (r *jobReport) notSubmitted(job *api.Job, err error, code int) {
 	r.Outcome, r.ExitCode, r.Summary = "not submitted", code, err.Error()
+	if _, unsettled := errors.AsType[*deploy.Unsettled](err); unsettled {
+		r.Outcome = watch.Unknown.String()
+	}
 	if job.Namespace != nil {
 		r.Namespace = *job.Namespace
 	}
