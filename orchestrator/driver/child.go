@@ -90,7 +90,10 @@ func (c *child) launch(t Task) (*exec.Cmd, error) {
 		return nil, startError(l.cmd, err)
 	}
 	// The process may be gone already; it is not waited for yet, so its pid is still its own.
-	c.rec.Process, err = identify(l.cmd.Process.Pid)
+	err = l.begun(l.cmd.Process.Pid)
+	if err == nil {
+		c.rec.Process, err = identify(l.cmd.Process.Pid)
+	}
 	if err == nil {
 		err = saveRecord(c.dir, &c.rec)
 	}

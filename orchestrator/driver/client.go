@@ -99,6 +99,11 @@ func (d *RawExec) End(ctx context.Context) error {
 
 // Start implements [Driver].
 func (d *RawExec) Start(ctx context.Context, t Task) error {
+	if t.Isolation == nil {
+		if _, err := decodeRawExec(t.Config); err != nil {
+			return err // as it is: from the supervisor come only words
+		}
+	}
 	_, err := d.call(ctx, "/start", request{Task: &t})
 	return err
 }

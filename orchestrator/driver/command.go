@@ -3,6 +3,7 @@
 package driver
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -26,6 +27,7 @@ func marker(key string) string { return markerName + "=" + key }
 type launch struct {
 	cmd   *exec.Cmd
 	user  *syscall.Credential // whose output it is; nil is the supervisor's own user
+	begun func(pid int) error // completes the process that has just started
 	begin func() error        // lets the task run, once its process is on record
 	close func()
 }
@@ -35,20 +37,24 @@ func newLaunch(t Task, key string) (*launch, error) {
 	if t.Isolation != nil {
 		return newEntrance(t, key)
 	}
-	cmd, err := command(t)
-	if err != nil {
-		return nil, err
-	}
-	cmd.Env = append(cmd.Env, marker(key))
-	return &launch{cmd: cmd, user: cmd.SysProcAttr.Credential, begin: func() error { return nil }, close: func() {}}, nil
-}
-
-// command builds the process of a raw_exec task, in a session of its own.
-func command(t Task) (*exec.Cmd, error) {
 	conf, err := decodeRawExec(t.Config)
 	if err != nil {
 		return nil, err
 	}
+	cmd, err := command(t, conf)
+	if err != nil {
+		return nil, err
+	}
+	cmd.Env = append(cmd.Env, marker(key))
+	return &launch{
+		cmd: cmd, user: cmd.SysProcAttr.Credential,
+		begun: func(pid int) error { return setOOMScore(pid, conf.OOMScoreAdj) },
+		begin: func() error { return nil }, close: func() {},
+	}, nil
+}
+
+// command builds the process of a raw_exec task, in a session of its own.
+func command(t Task, conf rawExecConfig) (*exec.Cmd, error) {
 	path, err := findCommand(t.Dir, conf.Command, t.Env)
 	if err != nil {
 		return nil, err
@@ -56,15 +62,9 @@ func command(t Task) (*exec.Cmd, error) {
 	cmd := &exec.Cmd{
 		Path:        path,
 		Args:        append([]string{path}, conf.Args...),
-		Env:         t.Env,
-		Dir:         t.Dir,
+		Env:         conf.allowed(t.Env),
+		Dir:         cmp.Or(conf.WorkDir, t.Dir),
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
-	}
-	if conf.WorkDir != "" {
-		cmd.Dir = conf.WorkDir
-		if !filepath.IsAbs(cmd.Dir) {
-			cmd.Dir = filepath.Join(t.Dir, cmd.Dir)
-		}
 	}
 	if t.User != "" {
 		if cmd.SysProcAttr.Credential, err = credential(t.User); err != nil {
@@ -82,7 +82,7 @@ func startError(cmd *exec.Cmd, err error) error {
 			return closed
 		}
 	}
-	return fmt.Errorf("failed to start command %q: %w", cmd.Path, err)
+	return launchError(fmt.Errorf("failed to start command path=%q --- args=%q: %w", cmd.Path, cmd.Args, err))
 }
 
 // mayEnter tells which folder on the way to dir is closed to a user.
@@ -145,7 +145,12 @@ func findCommand(dir, name string, env []string) (string, error) {
 type missingCommand string
 
 func (m missingCommand) Error() string {
-	return fmt.Sprintf("failed to launch command with executor: rpc error: code = Unknown desc = binary %q could not be found", string(m))
+	return launchError(fmt.Errorf("binary %q could not be found", string(m))).Error()
+}
+
+// launchError begins in Nomad's words, which people and tools look for.
+func launchError(err error) error {
+	return fmt.Errorf("failed to launch command with executor: rpc error: code = Unknown desc = %w", err)
 }
 
 func lookupEnv(env []string, key string) string {

@@ -244,7 +244,7 @@ func TestDockerRefuses(t *testing.T) {
 		recoverable bool
 	}{
 		"no image":      {map[string]any{}, "image name required", false},
-		"unknown key":   {map[string]any{"image": "x", "imgae": "y"}, `the config of docker has no "imgae"`, false},
+		"unknown key":   {map[string]any{"image": "x", "imgae": "y"}, `No argument or block type is named "imgae"`, false},
 		"missing image": {map[string]any{"image": "127.0.0.1:1/nothing:1"}, "Failed to pull `127.0.0.1:1/nothing:1`", true},
 	} {
 		err := docker.Start(t.Context(), containerTask(t, dir, "a/"+name+"/1", c.config))

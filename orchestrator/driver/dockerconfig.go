@@ -174,11 +174,14 @@ func decodeDocker(config map[string]any) (dockerConfig, error) {
 	for _, key := range slices.Sorted(maps.Keys(config)) {
 		set, known := dockerKeys()[key]
 		if !known {
-			return c, fmt.Errorf("the config of docker has no %q", key)
+			return c, unknownKey(key)
 		}
 		if err := set(&c, config[key]); err != nil {
-			return c, fmt.Errorf("%s in the config of docker: %w", key, err)
+			return c, invalidValue("docker", key, err)
 		}
+	}
+	if config["image"] == nil {
+		return c, missingKey("image")
 	}
 	if c.image == "" {
 		return c, errors.New("image name required for docker driver")

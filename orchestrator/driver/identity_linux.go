@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -156,6 +157,18 @@ func killAll(i identity, key string) error {
 			time.Sleep(2 * time.Millisecond)
 		}
 	}
+}
+
+// setOOMScore says how gladly the kernel kills a process for lack of memory; 0 leaves it as it is.
+func setOOMScore(pid int, score int64) error {
+	if score == 0 {
+		return nil
+	}
+	path := "/proc/" + strconv.Itoa(pid) + "/oom_score_adj"
+	if err := os.WriteFile(path, []byte(strconv.FormatInt(score, 10)), 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("set oom_score_adj: %w", err)
+	}
+	return nil
 }
 
 // findStarted completes the record of a task whose supervisor died just after the start, or that is damaged: its first

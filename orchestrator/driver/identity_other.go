@@ -64,6 +64,9 @@ func processesOf(i identity, _ string) ([]int, error) {
 	return pids, nil
 }
 
+// setOOMScore does nothing: there is no such thing.
+func setOOMScore(int, int64) error { return nil }
+
 // findStarted completes the record of a task whose supervisor died just after the start. It reports whether there is a
 // process.
 func findStarted(r *record, key string) bool {

@@ -85,7 +85,7 @@ func newEntrance(t Task, key string) (l *launch, err error) {
 			ExtraFiles:  e.itsOwn,
 			SysProcAttr: &syscall.SysProcAttr{Setsid: true, Cloneflags: t.Isolation.namespaces()},
 		},
-		user: &who, begin: e.begin, close: e.close,
+		user: &who, begun: func(int) error { return nil }, begin: e.begin, close: e.close,
 	}, nil
 }
 
@@ -285,9 +285,4 @@ func findInside(name string) (string, error) {
 		return file, nil
 	}
 	return "", launchError(fmt.Errorf("file %s not found under path", name))
-}
-
-// launchError begins in Nomad's words, which people and tools look for.
-func launchError(err error) error {
-	return fmt.Errorf("failed to launch command with executor: rpc error: code = Unknown desc = %w", err)
 }

@@ -3,7 +3,9 @@ package driver
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 )
 
 // Exec is the driver of commands with a root, processes and capabilities of their own (Nomad: exec). The supervisor runs
@@ -46,12 +48,22 @@ func UserOf(driver, user string) string {
 	return user
 }
 
+// RefuseUser refuses a task of a driver that keeps its tasks from the machine the user who may do everything. (Nomad: the
+// default user.denylist and user.checked_drivers.)
+func RefuseUser(driver, user string) error {
+	if (driver == "exec" || driver == "java") && (user == "root" || user == "0" || user == "Administrator") {
+		return fmt.Errorf("running as user %q is disallowed", user)
+	}
+	return nil
+}
+
 // decodeExec reads the config block of an exec task. The errors are in Nomad's words.
 func decodeExec(config map[string]any, user string) (Isolation, error) {
 	var i Isolation
 	var pids, ipc string
 	var add, drop []string
-	for key, value := range config {
+	for _, key := range slices.Sorted(maps.Keys(config)) {
+		value := config[key]
 		var err error
 		switch key {
 		case "command":
@@ -69,14 +81,14 @@ func decodeExec(config map[string]any, user string) (Isolation, error) {
 		case "cap_drop":
 			drop, err = texts(value)
 		default:
-			return i, fmt.Errorf("the config of exec has no %q", key)
+			return i, unknownKey(key)
 		}
 		if err != nil {
-			return i, fmt.Errorf("%s in the config of exec: %w", key, err)
+			return i, invalidValue("exec", key, err)
 		}
 	}
 	if i.Command == "" {
-		return i, fmt.Errorf("the config of exec needs a command")
+		return i, missingKey("command")
 	}
 	var err error
 	if i.HostPIDs, err = isolationMode("pid_mode", pids); err != nil {

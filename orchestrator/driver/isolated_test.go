@@ -301,7 +301,7 @@ func TestIsolatedTaskThatCannotStart(t *testing.T) {
 		"folder":  {config: map[string]any{"command": "sh", "work_dir": "local"}, err: `work_dir must be absolute but got relative path "local"`},
 		"caps":    {config: map[string]any{"command": "sh", "cap_add": []any{"net_raw"}}, err: "driver does not allow the following capabilities: net_raw"},
 		"unknown": {config: map[string]any{"command": "sh", "cap_add": []any{"x"}}, err: "not supported by system: x"},
-		"key":     {config: map[string]any{"command": "sh", "x": 1}, err: `has no "x"`},
+		"key":     {config: map[string]any{"command": "sh", "x": 1}, err: `No argument or block type is named "x"`},
 		"user":    {config: map[string]any{"command": "sh"}, user: "no such user", err: "not known on this machine"},
 		"link":    {config: map[string]any{"command": "sh"}, link: "usr", err: "make the task's root"},
 	} {

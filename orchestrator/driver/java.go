@@ -3,7 +3,7 @@ package driver
 import (
 	"context"
 	"errors"
-	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -73,7 +73,8 @@ func (j *Java) Start(ctx context.Context, t Task) error {
 func javaCommand(config map[string]any) (args []string, workDir string, err error) {
 	var class, classPath, jar string
 	var options, rest []string
-	for key, value := range config {
+	for _, key := range slices.Sorted(maps.Keys(config)) {
+		value := config[key]
 		switch key {
 		case "class":
 			class, err = text(value)
@@ -89,10 +90,10 @@ func javaCommand(config map[string]any) (args []string, workDir string, err erro
 			workDir, err = text(value)
 		case "pid_mode", "ipc_mode", "cap_add", "cap_drop":
 		default:
-			err = errors.New("there is no such key")
+			return nil, "", unknownKey(key)
 		}
 		if err != nil {
-			return nil, "", fmt.Errorf("%s in the config of java: %w", key, err)
+			return nil, "", invalidValue("java", key, err)
 		}
 	}
 	args = slices.Clone(options)

@@ -1,8 +1,13 @@
 package driver
 
 import (
-	"fmt"
+	"errors"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // rawExecConfig is the config block of a raw_exec task.
@@ -10,12 +15,16 @@ type rawExecConfig struct {
 	Command string
 	Args    []string
 	WorkDir string
+
+	OOMScoreAdj int64    // how gladly the kernel kills it for lack of memory
+	Denied      []string // patterns of variables that it does not get
 }
 
 // decodeRawExec reads a raw_exec config block. Keys that only cgroups give a meaning are accepted and left alone.
 func decodeRawExec(config map[string]any) (rawExecConfig, error) {
 	var c rawExecConfig
-	for key, value := range config {
+	for _, key := range slices.Sorted(maps.Keys(config)) {
+		value := config[key]
 		var err error
 		switch key {
 		case "command":
@@ -24,18 +33,38 @@ func decodeRawExec(config map[string]any) (rawExecConfig, error) {
 			c.Args, err = texts(value)
 		case "work_dir":
 			c.WorkDir, err = text(value)
-		case "cgroup_v1_override", "cgroup_v2_override", "oom_score_adj", "denied_envvars":
+		case "oom_score_adj":
+			c.OOMScoreAdj, err = number[int64](value)
+		case "denied_envvars":
+			c.Denied, err = texts(value)
+		case "cgroup_v1_override", "cgroup_v2_override":
 		default:
-			return c, fmt.Errorf("the config of raw_exec has no %q", key)
+			return c, unknownKey(key)
 		}
 		if err != nil {
-			return c, fmt.Errorf("%s in the config of raw_exec: %w", key, err)
+			return c, invalidValue("raw_exec", key, err)
 		}
 	}
-	if c.Command == "" {
-		return c, fmt.Errorf("the config of raw_exec needs a command")
+	switch {
+	case c.Command == "":
+		return c, missingKey("command")
+	case c.WorkDir != "" && !filepath.IsAbs(c.WorkDir):
+		return c, errors.New("failed driver config validation: work_dir must be an absolute path")
+	case c.OOMScoreAdj < 0:
+		return c, errors.New("failed driver config validation: oom_score_adj must not be negative")
 	}
 	return c, nil
+}
+
+// allowed is the environment without what is denied.
+func (c rawExecConfig) allowed(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(kv string) bool {
+		key, _, _ := strings.Cut(kv, "=")
+		return slices.ContainsFunc(c.Denied, func(pattern string) bool {
+			match, err := path.Match(pattern, key)
+			return match || err != nil && pattern == key
+		})
+	})
 }
 
 // text converts a value of a config block to a string, as HCL does.
@@ -52,7 +81,7 @@ func text(value any) (string, error) {
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64), nil
 	}
-	return "", fmt.Errorf("a string is needed, not %T", value)
+	return "", wrongKind{"string", value}
 }
 
 func texts(value any) ([]string, error) {
@@ -61,7 +90,7 @@ func texts(value any) ([]string, error) {
 	}
 	list, ok := value.([]any)
 	if !ok {
-		return nil, fmt.Errorf("a list of strings is needed, not %T", value)
+		return nil, wrongKind{"list of string", value}
 	}
 	all := make([]string, len(list))
 	for i, v := range list {

@@ -313,15 +313,32 @@ func TestRawExecConfig(t *testing.T) {
 		err    string
 	}{
 		{map[string]any{"command": "x", "args": []any{"a", 1, true, 2.5}}, ""},
-		{map[string]any{}, "needs a command"},
-		{map[string]any{"command": "x", "comand": "y"}, `has no "comand"`},
-		{map[string]any{"command": "x", "args": "y"}, "a list of strings is needed"},
-		{map[string]any{"command": map[string]any{}}, "a string is needed"},
+		{map[string]any{}, `Missing required argument: The argument "command" is required, but no definition was found.`},
+		{map[string]any{"command": "x", "comand": "y"}, `Invalid label: No argument or block type is named "comand".`},
+		{map[string]any{"command": "x", "args": "y"}, `Incorrect attribute value type: Inappropriate value for attribute "args": list of string required, but have string.`},
+		{map[string]any{"command": map[string]any{}}, `attribute "command": string required, but have object.`},
+		{map[string]any{"command": "x", "work_dir": "local"}, "failed driver config validation: work_dir must be an absolute path"},
+		{map[string]any{"command": "x", "oom_score_adj": -1}, "failed driver config validation: oom_score_adj must not be negative"},
 	} {
 		c, err := decodeRawExec(tc.config)
 		if tc.err == "" && (err != nil || strings.Join(c.Args, " ") != "a 1 true 2.5") || tc.err != "" && (err == nil || !strings.Contains(err.Error(), tc.err)) {
 			t.Errorf("%v: %+v, %v", tc.config, c, err)
 		}
+	}
+}
+
+func TestRawExecSettings(t *testing.T) {
+	dir := t.TempDir()
+	d := connect(t, dir)
+	task := scriptTask(t, dir, "a/web/1", `while [ "$(cat /proc/self/oom_score_adj)" != 100 ]; do sleep 0.01; done; echo $A-$SECRET_A-$SECRET_B; pwd`)
+	task.Env = append(task.Env, "A=a", "SECRET_A=a", "SECRET_B=b")
+	task.Config["oom_score_adj"], task.Config["denied_envvars"], task.Config["work_dir"] = 100, []any{"SECRET_*"}, "/"
+	if err := d.Start(soon(t), task); err != nil {
+		t.Fatal(err)
+	}
+	exit, err := d.Wait(soon(t), task.ID)
+	if out := readLog(t, task); err != nil || !exit.Successful() || out != "a--\n/\n" {
+		t.Errorf("%q, %+v, %v", out, exit, err)
 	}
 }
 

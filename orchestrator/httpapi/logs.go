@@ -32,7 +32,7 @@ func (s *server) allocRunner(id string) (*runner.Runner, error) {
 // clientError gives an error of a runner the status that goes with it.
 func clientError(err error) error {
 	switch text := err.Error(); {
-	case errors.Is(err, runner.ErrNotStarted), strings.HasPrefix(text, "Unknown allocation"):
+	case errors.Is(err, runner.ErrNotStarted), errors.Is(err, runner.ErrNoLogs), strings.HasPrefix(text, "Unknown allocation"):
 		return fail(http.StatusNotFound, "%s", text)
 	case strings.HasPrefix(text, "unknown task name"), strings.HasPrefix(text, "must provide"):
 		return badRequest("%s", text)

@@ -12,15 +12,9 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
+
+	"ostro/orchestrator/driver"
 )
-
-// An invalidConfig tells what is wrong with a task's config block on this node.
-type invalidConfig []string
-
-// Error is in Nomad's words and layout.
-func (e invalidConfig) Error() string {
-	return fmt.Sprintf("%d errors occurred:\n\t* failed to parse config: \n\t* %s\n\n", len(e)+1, strings.Join(e, "\n\t* "))
-}
 
 // driverConfig is a task's config block with its templates evaluated. Everywhere else in a job a reference that means
 // nothing stays as it is; here, where whole expressions are allowed, it is an error (Nomad).
@@ -36,7 +30,7 @@ func (e taskEnv) driverConfig(config map[string]any) (map[string]any, error) {
 // A configReader evaluates the strings of a config block.
 type configReader struct {
 	eval     *hcl.EvalContext
-	problems invalidConfig
+	problems driver.InvalidConfig
 }
 
 func (c *configReader) each(config map[string]any) map[string]any {

@@ -58,7 +58,7 @@ func eventDownloadFailed(err error) *api.TaskEvent {
 
 // eventNotStarted tells why a task could not be started.
 func eventNotStarted(err error) *api.TaskEvent {
-	if _, invalid := errors.AsType[invalidConfig](err); !invalid {
+	if _, invalid := errors.AsType[driver.InvalidConfig](err); !invalid {
 		return eventDriverFailure(err)
 	}
 	e := newEvent(api.TaskFailedValidation, err.Error())

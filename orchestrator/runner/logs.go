@@ -24,6 +24,9 @@ const followDelay = 100 * time.Millisecond
 // ErrNotStarted is what Logs says of a task that has no log files yet.
 var ErrNotStarted = errors.New("not started yet. No logs available")
 
+// ErrNoLogs is what Logs says of a task whose output is thrown away.
+var ErrNoLogs = errors.New("not found")
+
 // LogOptions says which part of a log to read.
 type LogOptions struct {
 	Follow  bool  // go on until the task has ended and all is read, or the context ends
@@ -57,8 +60,14 @@ func (r *Runner) Logs(ctx context.Context, allocID, task, kind string, opts LogO
 	if opts.Follow {
 		l.ended = func() bool { return isClosed(t.done) }
 	}
-	if a.state(t).State.StartedAt.IsZero() && len(driver.LogIndexes(l.dir, l.prefix)) == 0 {
-		return nil, fmt.Errorf("task %q %w", task, ErrNotStarted)
+	if len(driver.LogIndexes(l.dir, l.prefix)) == 0 {
+		_, _, spec := a.spec(task)
+		switch {
+		case a.state(t).State.StartedAt.IsZero():
+			return nil, fmt.Errorf("task %q %w", task, ErrNotStarted)
+		case spec != nil && spec.LogConfig != nil && deref(spec.LogConfig.Disabled):
+			return nil, fmt.Errorf("log entry for task %q and log type %q %w", task, kind, ErrNoLogs)
+		}
 	}
 	return func(yield func(Frame, error) bool) {
 		if err := l.read(ctx, func(f Frame) bool { return yield(f, nil) }); err != nil {

@@ -111,13 +111,17 @@ func TestLogRequests(t *testing.T) {
 	waiting := shellTask("web", "true")
 	first := shellTask("first", "exec sleep 1000")
 	first.Lifecycle = &api.TaskLifecycle{Hook: "prestart"}
-	n.Sync([]*api.Allocation{allocation("a1", first, waiting)})
+	silent := shellTask("silent", "echo said; exec sleep 1000")
+	silent.LogConfig = &api.LogConfig{Disabled: new(true)}
+	n.Sync([]*api.Allocation{allocation("a1", first, waiting), allocation("a2", silent)})
 	n.awaitStatus("a1", "running")
+	n.awaitStatus("a2", "running")
 	for _, tc := range []struct{ alloc, task, kind, want string }{
 		{"nope", "web", "stdout", `Unknown allocation "nope"`},
 		{"a1", "nope", "stdout", `unknown task name "nope"`},
 		{"a1", "first", "both", "must provide log type (stdout/stderr)"},
 		{"a1", "web", "stdout", `task "web" not started yet. No logs available`},
+		{"a2", "silent", "stderr", `log entry for task "silent" and log type "stderr" not found`},
 	} {
 		if _, err := n.Logs(t.Context(), tc.alloc, tc.task, tc.kind, LogOptions{}); err == nil || err.Error() != tc.want {
 			t.Errorf("error %v, want %s", err, tc.want)

@@ -353,9 +353,13 @@ func TestStartErrors(t *testing.T) {
 	driverless := allocation("driverless", &api.Task{Name: "web", Driver: "qemu"})
 	mock := withRestarts(allocation("mock", &api.Task{Name: "web", Driver: "mock_driver",
 		Config: map[string]any{"start_error": "no luck", "start_error_recoverable": true}}), 1, time.Millisecond)
-	n.Sync([]*api.Allocation{missing, driverless, mock})
+	typo := allocation("typo", &api.Task{Name: "web", Driver: "raw_exec", Config: map[string]any{"command": "sh", "argz": []any{"x"}}})
+	root := allocation("root", &api.Task{Name: "web", Driver: "java", User: "root", Config: map[string]any{"class": "X"}})
+	n.Sync([]*api.Allocation{missing, driverless, mock, typo, root})
 	for id, wants := range map[string][]string{
 		"missing":    {`web: Driver Failure: failed to launch command with executor: rpc error: code = Unknown desc = binary "/nope/nope" could not be found`, "web: Not Restarting: Error was unrecoverable"},
+		"typo":       {"web: Failed Validation: 2 errors occurred:\n\t* failed to parse config: \n\t* Invalid label: No argument or block type is named \"argz\".\n\n"},
+		"root":       {`web: Task hook failed: validate: running as user "root" is disallowed`},
 		"driverless": {`web: Driver Failure: driver "qemu" is not available on this node`, "web: Not Restarting: Policy allows no restarts"},
 		"mock":       {"web: Driver Failure: no luck", `web: Not Restarting: Exceeded allowed attempts 1 in interval 1h0m0s and mode is "fail"`},
 	} {

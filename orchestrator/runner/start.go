@@ -131,6 +131,9 @@ func (t *task) prepare(ctx context.Context) error {
 		err := fmt.Errorf("this node does not do %s", what)
 		return t.fail(ctx, eventSetupFailure(err), err)
 	}
+	if err := driver.RefuseUser(spec.Driver, env.replace(spec.User)); err != nil {
+		return t.fail(ctx, eventHookFailed("validate", err), err)
+	}
 	var err error
 	if driver.OnHost(spec.Driver) {
 		err = makeTaskDir(dir, ownerOf(userOf(spec, env)))

@@ -62,6 +62,7 @@ type templateBlock struct {
 var (
 	errTemplateSource = errors.New("template source path escapes alloc directory")
 	errTemplateDest   = errors.New("template destination path escapes alloc directory")
+	errTemplateBoth   = errors.New("template: cannot specify both 'source' and 'contents'")
 )
 
 // newTemplates reads the template blocks of a task. With env, the destination of one may be named.
@@ -97,9 +98,12 @@ func (m *templates) newBlock(s *api.Template) (*templateBlock, error) {
 	if deref(s.SourcePath) == "" {
 		return b, nil
 	}
-	source, err := m.env.taskPath(m.dir, m.env.replace(*s.SourcePath))
+	source, err := m.source(m.env.replace(*s.SourcePath))
 	if err != nil {
-		return nil, errTemplateSource
+		return nil, err
+	}
+	if b.text.Text != "" {
+		return nil, errTemplateBoth
 	}
 	text, err := m.readFile(source)
 	if err != nil {
@@ -111,6 +115,16 @@ func (m *templates) newBlock(s *api.Template) (*templateBlock, error) {
 	}
 	b.text.Text = text
 	return b, nil
+}
+
+// source is where the file is that a template comes from. (Nomad: unlike a destination, an absolute path is one of the
+// machine.)
+func (m *templates) source(path string) (string, error) {
+	inside, err := m.env.taskPath(m.dir, path)
+	if err != nil || filepath.IsAbs(path) && inside != filepath.Clean(path) {
+		return "", errTemplateSource
+	}
+	return inside, nil
 }
 
 // relative is a path as seen from the allocation's folder.

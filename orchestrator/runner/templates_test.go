@@ -198,6 +198,10 @@ func TestTemplateRefusals(t *testing.T) {
 			"web: Task hook failed: template: template source path escapes alloc directory"},
 		"destination": {with("", func(s *api.Template) { s.DestPath = new("../../../escaped") }),
 			"web: Task hook failed: template: template destination path escapes alloc directory"},
+		"source of the machine": {with("", func(s *api.Template) { s.SourcePath = new("/etc/passwd") }),
+			"web: Task hook failed: template: template source path escapes alloc directory"},
+		"source and text": {with("x", func(s *api.Template) { s.SourcePath = new("local/none") }),
+			"web: Task hook failed: template: template: cannot specify both 'source' and 'contents'"},
 		"nothing": {with("", func(s *api.Template) { s.SourcePath = new("local/none") }), "open /web/local/none: no such file or directory"},
 	}
 	var all []*api.Allocation
