@@ -122,17 +122,17 @@ func (t *task) dir() string { return filepath.Join(t.alloc.dir, t.name) }
 
 // prepare makes the task's folder with all that belongs into it.
 func (t *task) prepare(ctx context.Context) error {
+	_, _, spec := t.alloc.spec(t.name)
+	env, dir := t.env(), t.dir()
+	if err := driver.RefuseUser(spec.Driver, env.replace(spec.User)); err != nil {
+		return t.fail(ctx, eventHookFailed("validate", err), err)
+	}
 	if !t.alloc.state(t).SetUp {
 		t.alloc.change(t, func(s *savedTask) { s.SetUp = true; addEvent(s.State, eventSetup()) })
 	}
-	_, _, spec := t.alloc.spec(t.name)
-	env, dir := t.env(), t.dir()
 	if what := unsupported(spec); what != "" {
 		err := fmt.Errorf("this node does not do %s", what)
 		return t.fail(ctx, eventSetupFailure(err), err)
-	}
-	if err := driver.RefuseUser(spec.Driver, env.replace(spec.User)); err != nil {
-		return t.fail(ctx, eventHookFailed("validate", err), err)
 	}
 	var err error
 	if driver.OnHost(spec.Driver) {
