@@ -24,12 +24,13 @@ var packages = map[string]string{
 
 	"conformance/cmdline": "",
 
-	"deploy":  "",
-	"jobspec": "",
-	"redact":  "",
-	"render":  "",
-	"tunnel":  "",
-	"watch":   "",
+	"deploy":    "placement",
+	"jobspec":   "",
+	"placement": "",
+	"redact":    "",
+	"render":    "",
+	"tunnel":    "",
+	"watch":     "placement",
 
 	"nomadtest": "orchestrator orchestrator/orchestratortest nomadtest/freeport",
 
@@ -77,7 +78,7 @@ var reserved = []rule{
 	{"github.com/rclone/gofakes3/...", "orchestrator/blob", "one package is the store of artifacts"},
 	{"go.etcd.io/bbolt/...", "orchestrator/state", "one package keeps state on disk"},
 	{"github.com/hashicorp/go-metrics/... github.com/prometheus/...", "orchestrator/telemetry", "one package measures"},
-	{"github.com/hashicorp/nomad/...", "bench cmd/ostro jobspec deploy watch nomadtest orchestrator orchestrator/*", "the others know nothing of Nomad"},
+	{"github.com/hashicorp/nomad/...", "bench cmd/ostro jobspec deploy watch placement nomadtest orchestrator orchestrator/*", "the others know nothing of Nomad"},
 	{"testing", "nomadtest orchestrator/orchestratortest", "the program is no test"},
 }
 

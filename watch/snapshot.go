@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/nomad/api"
+
+	"ostro/placement"
 )
 
 // Snapshot is all that a verdict is made of: the job's objects as the server had
@@ -87,11 +89,11 @@ func (s *Snapshot) unplaced() []Unplaced {
 		m, failed := last.FailedTGAllocs[name]
 		switch {
 		case !s.everywhere() && failed:
-			list = append(list, Unplaced{Group: name, Count: m.CoalescedFailures + 1, Reasons: placementReasons(s.Job, m)})
+			list = append(list, Unplaced{Group: name, Count: m.CoalescedFailures + 1, Reasons: placement.Reasons(s.Job, m)})
 		case s.everywhere() && s.expected(g) > 0 && !s.placed(name):
 			why := []string{"no node fits"}
 			if failed {
-				why = placementReasons(s.Job, m)
+				why = placement.Reasons(s.Job, m)
 			}
 			list = append(list, Unplaced{Group: name, Count: 1, Reasons: why})
 		}

@@ -1,4 +1,5 @@
-package watch
+// Package placement puts into words why the scheduler finds no node for a task group.
+package placement
 
 import (
 	"cmp"
@@ -10,9 +11,10 @@ import (
 	"github.com/hashicorp/nomad/api"
 )
 
-// placementReasons puts the scheduler's metrics into words: nothing to look at,
-// constraints that filtered nodes, resources that were used up.
-func placementReasons(job *api.Job, m *api.AllocationMetric) []string {
+// Reasons names what stood in the way of a placement, one reason each: nothing to look
+// at, constraints that filtered nodes, resources that were used up; of each kind the
+// one that concerns most nodes first. The job says where it looks for nodes.
+func Reasons(job *api.Job, m *api.AllocationMetric) []string {
 	var why []string
 	for _, dc := range slices.Sorted(maps.Keys(m.NodesAvailable)) {
 		if m.NodesAvailable[dc] == 0 {
@@ -42,8 +44,8 @@ func noneEligible(job *api.Job) string {
 	if !slices.Contains(job.Datacenters, "*") && len(job.Datacenters) > 0 {
 		why += fmt.Sprintf(" in datacenter %s", strings.Join(job.Datacenters, ", "))
 	}
-	if pool := deref(job.NodePool); pool != "" && pool != api.NodePoolDefault && pool != api.NodePoolAll {
-		why += fmt.Sprintf(" of the node pool %s", pool)
+	if pool := job.NodePool; pool != nil && *pool != "" && *pool != api.NodePoolDefault && *pool != api.NodePoolAll {
+		why += fmt.Sprintf(" of the node pool %s", *pool)
 	}
 	return why
 }
