@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
 
+	"ostro/nomadtest/freeport"
 	"ostro/orchestrator/orchestratortest"
 )
 
@@ -28,10 +29,10 @@ func startConsul(t *testing.T, token, config string) *consulAgent {
 	if err != nil {
 		t.Skip("there is no consul on PATH")
 	}
-	ports := freePorts(t, 3)
-	c := &consulAgent{url: fmt.Sprintf("http://127.0.0.1:%d", ports[0]), token: token, args: []string{
+	port := freeport.Take()
+	c := &consulAgent{url: fmt.Sprintf("http://127.0.0.1:%d", port), token: token, args: []string{
 		program, "agent", "-dev", "-bind=127.0.0.1", "-client=127.0.0.1", "-log-level=warn", "-node=machine",
-		fmt.Sprintf("-http-port=%d", ports[0]), fmt.Sprintf("-server-port=%d", ports[1]), fmt.Sprintf("-serf-lan-port=%d", ports[2]),
+		fmt.Sprintf("-http-port=%d", port), fmt.Sprintf("-server-port=%d", freeport.Take()), fmt.Sprintf("-serf-lan-port=%d", freeport.Take()),
 		"-serf-wan-port=-1", "-dns-port=-1", "-grpc-port=-1", "-grpc-tls-port=-1", "-disable-host-node-id",
 		"-hcl=disable_update_check = true\n" + config,
 	}}
@@ -57,21 +58,6 @@ func onlyInFull(t *testing.T) {
 	if os.Getenv("OSTRO_TEST") != "full" {
 		t.Skip("OSTRO_TEST is not full")
 	}
-}
-
-// freePorts are ports that nobody listens on now.
-func freePorts(t *testing.T, n int) []int {
-	t.Helper()
-	var ports []int
-	for range n {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer listener.Close()
-		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
-	}
-	return ports
 }
 
 // start starts it, with nothing of what it knew before.
@@ -112,14 +98,19 @@ func cleanEnv(prefix string) []string {
 }
 
 func (c *consulAgent) ask(method, path string, in, out any) error {
-	data, err := json.Marshal(in)
-	if err != nil {
-		return err
+	var body io.Reader
+	switch in := in.(type) {
+	case nil:
+	case string:
+		body = strings.NewReader(in)
+	default:
+		data, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(data)
 	}
-	if text, ok := in.(string); ok {
-		data = []byte(text)
-	}
-	req, err := http.NewRequest(method, c.url+path, bytes.NewReader(data))
+	req, err := http.NewRequest(method, c.url+path, body)
 	if err != nil {
 		return err
 	}

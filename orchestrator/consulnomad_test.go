@@ -23,6 +23,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/nomad/api"
 
+	"ostro/nomadtest/freeport"
 	"ostro/orchestrator"
 	"ostro/orchestrator/orchestratortest"
 )
@@ -49,11 +50,11 @@ func manyServices() *api.Job {
 			Meta: map[string]string{"team": "a", "alloc": "${NOMAD_GROUP_NAME}"}, CanaryMeta: map[string]string{"team": "c"}, Checks: []api.ServiceCheck{
 				check("http", func(c *api.ServiceCheck) {
 					c.Name, c.Path, c.Method, c.Body = "", "/health?q=1", "POST", "hello"
-					c.Header, c.TLSSkipVerify, c.InitialStatus = map[string][]string{"Authorization": {"a", "b"}}, true, "warning"
+					c.Header, c.TLSSkipVerify = map[string][]string{"Authorization": {"a", "b"}}, true
 					c.SuccessBeforePassing, c.FailuresBeforeCritical, c.FailuresBeforeWarning = 2, 3, 1
 				}),
 				check("http", func(c *api.ServiceCheck) {
-					c.Name, c.Path, c.Protocol, c.TLSServerName = "https", "relative", "https", "example.com"
+					c.Name, c.Path, c.Protocol, c.TLSServerName, c.InitialStatus = "https", "relative", "https", "example.com", "warning"
 				}),
 				check("tcp", nil),
 				check("tcp", func(c *api.ServiceCheck) { c.Name, c.PortLabel = "other-port", "second" }),
@@ -151,7 +152,7 @@ func startNomad(t *testing.T, consulURL string) *api.Client {
 	if err != nil {
 		t.Skip("there is no nomad on PATH")
 	}
-	ports, dir := freePorts(t, 3), t.TempDir()
+	port, dir := freeport.Take(), t.TempDir()
 	config := fmt.Sprintf(`
 		ports {
 		  http = %d
@@ -169,7 +170,7 @@ func startNomad(t *testing.T, consulURL string) *api.Client {
 		}
 		plugin "raw_exec" {
 		  config { enabled = true }
-		}`, ports[0], ports[1], ports[2], strings.TrimPrefix(consulURL, "http://"))
+		}`, port, freeport.Take(), freeport.Take(), strings.TrimPrefix(consulURL, "http://"))
 	config = strings.Replace(config, "config { enabled = true }", "config {\nenabled = true\n}", 1)
 	file := filepath.Join(dir, "nomad.hcl")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
@@ -190,7 +191,7 @@ func startNomad(t *testing.T, consulURL string) *api.Client {
 		cmd.Wait()
 		output.Close()
 	})
-	client, err := api.NewClient(&api.Config{Address: fmt.Sprintf("http://127.0.0.1:%d", ports[0])})
+	client, err := api.NewClient(&api.Config{Address: fmt.Sprintf("http://127.0.0.1:%d", port)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,6 +246,9 @@ func (r *registrations) keep(t *testing.T, body []byte) {
 	checks, _ := service["Checks"].([]any)
 	for _, check := range checks {
 		delete(check.(map[string]any), "CheckID")
+		if check.(map[string]any)["Status"] == "passing" {
+			delete(check.(map[string]any), "Status") // ours tells Consul what passes already
+		}
 	}
 	slices.SortFunc(checks, func(a, b any) int {
 		return strings.Compare(a.(map[string]any)["Name"].(string), b.(map[string]any)["Name"].(string))

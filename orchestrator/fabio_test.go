@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/nomad/api"
 
+	"ostro/nomadtest/freeport"
 	"ostro/orchestrator"
 	"ostro/orchestrator/orchestratortest"
 )
@@ -23,9 +24,9 @@ func startFabio(t *testing.T, consulURL string) string {
 	if err != nil {
 		t.Skip("there is no fabio on PATH")
 	}
-	ports := freePorts(t, 2)
+	port := freeport.Take()
 	cmd := exec.Command(program, "-registry.consul.addr="+strings.TrimPrefix(consulURL, "http://"), "-registry.consul.register.enabled=false",
-		fmt.Sprintf("-proxy.addr=127.0.0.1:%d", ports[0]), fmt.Sprintf("-ui.addr=127.0.0.1:%d", ports[1]))
+		fmt.Sprintf("-proxy.addr=127.0.0.1:%d", port), fmt.Sprintf("-ui.addr=127.0.0.1:%d", freeport.Take()))
 	cmd.Stdout = lastWords(t, "Fabio")
 	cmd.Stderr = cmd.Stdout
 	if err := cmd.Start(); err != nil {
@@ -35,7 +36,7 @@ func startFabio(t *testing.T, consulURL string) string {
 		cmd.Process.Kill()
 		cmd.Wait()
 	})
-	return fmt.Sprintf("http://127.0.0.1:%d", ports[0])
+	return fmt.Sprintf("http://127.0.0.1:%d", port)
 }
 
 // askFabio does a request as a client that keeps no connection.

@@ -202,7 +202,10 @@ func TestRealConsulForgets(t *testing.T) {
 	job := consulJob("good", "0")
 	mine := *job.TaskGroups[0].Services[0]
 	mine.Name, mine.EnableTagOverride = "mine", true
-	job.TaskGroups[0].Services = append(job.TaskGroups[0].Services, &mine)
+	rare := &api.Service{Name: "rare", PortLabel: "http", Checks: []api.ServiceCheck{
+		{Type: "http", Path: "/", Interval: time.Hour, Timeout: 30 * time.Second, OnUpdate: "ignore"},
+	}}
+	job.TaskGroups[0].Services = append(job.TaskGroups[0].Services, &mine, rare)
 	register(t, a, job)
 	deployment(t, a, "web", 0, "successful")
 	before, pids := idsOf(c.service(t, "web")), running(t, a, "web")
@@ -231,6 +234,8 @@ func TestRealConsulForgets(t *testing.T) {
 
 	c.kill()
 	c.start(t)
+	orchestratortest.Eventually(t, "the services are there again", func() bool { return len(c.service(t, "web")) == 2 && len(c.service(t, "mine")) == 2 })
+	c.awaitPassing(t, "rare", 2) // though Consul does its check once an hour
 	c.awaitPassing(t, "web", 2)
 	c.awaitPassing(t, "mine", 2)
 	if after := idsOf(c.service(t, "web")); !slices.Equal(before, after) {

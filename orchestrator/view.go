@@ -34,7 +34,7 @@ const consulStandIn = "1.8.0"
 
 // consulLook is how often a Consul that was not there is looked for: it may be a
 // job of this very agent.
-const consulLook = 5 * time.Second
+const consulLook = 2 * time.Second
 
 // awaitConsul looks for a Consul until there is one, and then has the services
 // registered there.

@@ -18,11 +18,12 @@ import (
 	"github.com/hashicorp/nomad/api"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"ostro/nomadtest/freeport"
 	"ostro/orchestrator"
 )
 
-// TestExamples deploys what examples/ holds, each as its README says, on an
-// orchestrator of three nodes.
+// TestExamples deploys what examples/ holds, each as its README says, mostly on
+// an orchestrator of three nodes.
 func TestExamples(t *testing.T) {
 	if os.Getenv("OSTRO_TEST") != "full" {
 		t.Skip("OSTRO_TEST is not full: the examples are not deployed")
@@ -33,7 +34,16 @@ func TestExamples(t *testing.T) {
 	}
 	runScripts(t, files, func(env *testscript.Env) error {
 		env.Setenv("DOCKER_HOST", os.Getenv("DOCKER_HOST"))
-		return setupWith(env, orchestrator.Config{Nodes: 3})
+		conf := orchestrator.Config{Nodes: 3}
+		if filepath.Base(env.WorkDir) == "script-consul" {
+			conf.Nodes = 1 // Fabio listens on the same ports on every node, and these are one machine
+			// Whoever else is on this machine knows the default ports, too.
+			for _, name := range []string{"CONSUL_PORT", "FABIO_PORT", "FABIO_PAGE"} {
+				env.Setenv(name, strconv.Itoa(freeport.Take()))
+			}
+			conf.Consul = "127.0.0.1:" + env.Getenv("CONSUL_PORT")
+		}
+		return setupWith(env, conf)
 	})
 }
 

@@ -53,7 +53,7 @@ func runScripts(t *testing.T, files []string, setup func(*testscript.Env) error)
 			return setup(env)
 		}, RequireExplicitExec: true, RequireUniqueNames: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await": await, "drain": drain, "exits": exits, "fault": faultCommand, "get": get, "listen": listen, "serves": serves, "signal": signalCommand,
+			"answers": answersWith, "asking": asking, "await": await, "drain": drain, "exits": exits, "fault": faultCommand, "get": get, "listen": listen, "serves": serves, "signal": signalCommand,
 			"ssh-agent": sshAgent, "sshd": sshdCommand, "stranger": stranger, "talk": talk, "tasks": tasks, "wrote": wrote,
 		},
 		Condition: condition,

@@ -14,7 +14,7 @@ job "consul" {
   group "consul" {
     network {
       port "http" {
-        static = 8500
+        static = [[.consul_port]]
       }
     }
 
@@ -33,6 +33,10 @@ job "consul" {
 
     task "agent" {
       driver = "raw_exec"
+
+      env {
+        CHECKPOINT_DISABLE = "1" # it asks nobody for newer versions
+      }
 
       config {
         command = "consul"

@@ -14,10 +14,10 @@ job "fabio" {
   group "fabio" {
     network {
       port "lb" {
-        static = 9999
+        static = [[.fabio_port]]
       }
       port "ui" {
-        static = 9998
+        static = [[.fabio_page]]
       }
     }
 
@@ -39,7 +39,7 @@ job "fabio" {
 
       config {
         command = "fabio"
-        args    = ["-registry.consul.addr=127.0.0.1:8500", "-proxy.addr=127.0.0.1:${NOMAD_PORT_lb}", "-ui.addr=127.0.0.1:${NOMAD_PORT_ui}"]
+        args    = ["-registry.consul.addr=127.0.0.1:[[.consul_port]]", "-registry.consul.register.addr=127.0.0.1:${NOMAD_PORT_ui}", "-proxy.addr=127.0.0.1:${NOMAD_PORT_lb}", "-ui.addr=127.0.0.1:${NOMAD_PORT_ui}"]
       }
 
       resources {

@@ -41,6 +41,7 @@ func (a *alloc) toConsul(ctx context.Context, c *consulSync, s *registration, ha
 		return nil
 	}
 	a.runner.setOwned(c, s.ID, "")
+	a.passAlready(&service)
 	if err := c.client.Register(ctx, service); err != nil {
 		return err
 	}
@@ -49,6 +50,19 @@ func (a *alloc) toConsul(ctx context.Context, c *consulSync, s *registration, ha
 		a.tellLast(check)
 	}
 	return nil
+}
+
+// passAlready says of the checks that pass here that they pass. A Consul that comes late, or has forgotten all, would send
+// nobody to an instance that serves until it has asked it, which may be a whole interval later. (tellLast tells of scripts.)
+func (a *alloc) passAlready(service *consul.Service) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, state := range a.checks {
+		i := slices.IndexFunc(service.Checks, func(c consul.Check) bool { return c.CheckID == consulCheckID(state.check) })
+		if i >= 0 && service.Checks[i].TTL == "" && !state.passingSince.IsZero() {
+			service.Checks[i].Status = consul.Passing
+		}
+	}
 }
 
 // tellLast has Consul know the last result of a script that it did not know until now.
@@ -218,6 +232,6 @@ func (r *Runner) tellConsul(c check, status, output string) {
 	ctx, cancel := context.WithTimeout(r.ctx, consulTime)
 	defer cancel()
 	if err := to.client.UpdateTTL(ctx, consulCheckID(c), cmp.Or(word, consul.Critical), output); err != nil {
-		r.log.Info("Consul does not take the result of a check", "check", c.spec.Name, "error", err)
+		r.log.Debug("Consul does not take the result of a check", "check", c.spec.Name, "error", err)
 	}
 }
