@@ -171,6 +171,18 @@ func TestRealConsulHealth(t *testing.T) {
 	deployment(t, a, "web", 2, "successful")
 	orchestratortest.Eventually(t, "the failed one is gone", func() bool { return len(c.service(t, "web")) == 2 })
 
+	// A check that restarts its task does so, and what is given up is gone from Consul.
+	restarted := consulJob("bad", "0")
+	restarted.ID, restarted.Name, restarted.TaskGroups[0].Services[0].Name = new("restarted"), new("restarted"), "restarted"
+	restarted.TaskGroups[0].Services[0].Checks[0].CheckRestart = &api.CheckRestart{Limit: 2, Grace: new(time.Second)}
+	register(t, a, restarted)
+	orchestratortest.Eventually(t, "Consul has both", func() bool { return len(c.service(t, "restarted")) == 2 })
+	deployment(t, a, "restarted", 0, "failed")
+	orchestratortest.Eventually(t, "Consul has none", func() bool { return len(c.service(t, "restarted")) == 0 })
+	if !anyEvent(t, a, "restarted", `check "service: \"restarted\" check" unhealthy`) {
+		t.Error("no task was restarted by its check")
+	}
+
 	// While Consul is away nobody could find a new instance, so a deployment does not succeed, and says why.
 	odd := consulJob("good", "3")
 	odd.Update.HealthyDeadline, odd.Update.ProgressDeadline = new(5*time.Second), new(10*time.Second)
@@ -179,19 +191,26 @@ func TestRealConsulHealth(t *testing.T) {
 	deployment(t, a, "web", 3, "failed")
 	c.start(t)
 	orchestratortest.Eventually(t, "all are there again", func() bool { return len(c.service(t, "web")) == 2 })
-	told := false
-	stubs, _, err := a.Client.Jobs().Allocations("web", true, nil)
+	if !anyEvent(t, a, "web", "Consul does not have all of them with passing checks: ask Consul") {
+		t.Error("nobody says that Consul was not there")
+	}
+}
+
+// anyEvent reports whether an event of some task of a job holds a text.
+func anyEvent(t *testing.T, a *orchestratortest.Agent, jobID, text string) bool {
+	t.Helper()
+	stubs, _, err := a.Client.Jobs().Allocations(jobID, true, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, stub := range stubs {
 		for _, e := range stub.TaskStates["t"].Events {
-			told = told || strings.Contains(e.DisplayMessage, "Consul does not have all of them") && strings.Contains(e.DisplayMessage, "connection refused")
+			if strings.Contains(e.DisplayMessage, text) {
+				return true
+			}
 		}
 	}
-	if !told {
-		t.Error("nobody says that Consul was not there")
-	}
+	return false
 }
 
 // A Consul that loses all gets it again; tags that may be changed there stay as they are, others do not.

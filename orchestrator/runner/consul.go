@@ -133,7 +133,7 @@ func (c *consulSync) failed(err error) bool {
 type consulWish struct {
 	alloc    *alloc
 	services []*registration // nil while that is not known
-	awaited  bool            // its health is being judged
+	awaited  bool            // its health is being judged, by its checks too
 }
 
 // consulWishes gathers what is wanted. ok is false before the first Sync: nobody knows then.
@@ -148,7 +148,7 @@ func (r *Runner) consulWishes() (all []consulWish, ok bool) {
 	slices.SortFunc(allocs, func(a, b *alloc) int { return strings.Compare(a.id, b.id) })
 	for _, a := range allocs {
 		a.mu.Lock()
-		all = append(all, consulWish{alloc: a, services: a.services, awaited: a.watch != nil})
+		all = append(all, consulWish{alloc: a, services: a.services, awaited: a.watch != nil && a.watch.policy.checks})
 		a.mu.Unlock()
 	}
 	return all, true
