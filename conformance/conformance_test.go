@@ -21,7 +21,7 @@ var rewrite = flag.Bool("rewrite", false, "write the records anew: Nomad's with 
 
 // atOnce is how many scenarios run side by side. They mostly wait; clusters of
 // Nomad need fewer.
-var atOnce = flag.Int("at-once", 16, "how many scenarios run side by side")
+var atOnce = flag.Int("at-once", 24, "how many scenarios run side by side")
 
 // listenWord is the argument by which the test binary is a task that listens on
 // the port of its group.

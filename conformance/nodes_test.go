@@ -123,6 +123,15 @@ var nodes = []scenario{
 		s.eligible(true)
 		s.untilDeployment("successful")
 	}},
+	{name: "system-job-without-room", full: true, alone: true, differs: "nothing is preempted: a system job that finds no room waits, whatever its priority", run: func(s *session) {
+		most := fmt.Sprintf("memory = %d", s.node().NodeResources.Memory.MemoryMB*8/10)
+		s.register(spec{kind: "system", job: "priority = 20", update: "max_parallel = 0", resources: most})
+		s.untilAllocs(1, "running")
+		high := s.job + "-high"
+		s.others = append(s.others, high)
+		s.registerHCL(spec{kind: "system", job: "priority = 80", update: "max_parallel = 0", resources: most}.hcl(high))
+		s.until("both are evaluated", s.settled)
+	}},
 	{name: "collected-but-for-what-runs", full: true, alone: true, run: func(s *session) {
 		s.register(spec{kind: "batch", count: 2, script: "[ $NOMAD_ALLOC_INDEX = 0 ] && exit 0; exec sleep 1000"})
 		s.untilAllocs(1, "complete")

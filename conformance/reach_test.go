@@ -80,7 +80,7 @@ var reach = []scenario{
 		s.untilAllocs(1, "running")
 	}},
 	{name: "away-for-too-long", full: true, clients: 2, run: func(s *session) {
-		s.deploy(spec{reschedule: may, group: goesOn("8s", "")})
+		s.deploy(spec{reschedule: may, group: goesOn("20s", "")})
 		s.leave("g[0]")
 		s.untilStatus("unknown", 1)
 		s.untilStatus("lost", 1)

@@ -77,7 +77,7 @@ var shapes = []scenario{
 // was promoted, a service, an allocation that failed, and a variable.
 func (s *session) furnish() {
 	s.Helper()
-	j := spec{count: 2, update: "canary = 1", group: offers(s, tcpCheck), script: s.listener()}
+	j := spec{count: 2, update: "canary = 1\n" + checked, group: offers(s, tcpCheck), script: s.listener()}
 	s.deploy(j)
 	j.task = `env { A = "1" }`
 	s.register(j)

@@ -9,11 +9,11 @@ const muchLater = "attempts = 1\ninterval = \"3h\"\ndelay = \"1h\"\ndelay_functi
 // the delays of policies.
 var turns = []scenario{
 	{name: "turns-leader-ends-beside-two", full: true, run: func(s *session) {
-		s.register(spec{kind: "batch", script: "sleep 1; exit 0", task: "leader = true", tasks: task("u", "", "", "", "") + task("v", "", "", "", "")})
+		s.register(spec{kind: "batch", script: "sleep 4; exit 0", task: "leader = true", tasks: task("u", "", "", "", "") + task("v", "", "", "", "")})
 		s.untilAllocs(1, "complete")
 	}},
 	{name: "turns-leader-of-a-service-ends", full: true, run: func(s *session) {
-		s.register(undeployed(spec{script: "sleep 1; exit 0", task: "leader = true", tasks: task("u", "", "", "", "") + task("last", "exit 0", "", hook("poststop", false), "")}))
+		s.register(undeployed(spec{script: "sleep 4; exit 0", task: "leader = true", tasks: task("u", "", "", "", "") + task("last", "exit 0", "", hook("poststop", false), "")}))
 		s.until("it has ended", func() bool { return s.ended("g[0]") })
 	}},
 	{name: "turns-two-leaders", full: true, run: func(s *session) {
@@ -24,7 +24,7 @@ var turns = []scenario{
 		s.untilRestarts("side", 1)
 	}},
 	{name: "turns-sidecar-of-a-batch-job-that-ends-well", full: true, run: func(s *session) {
-		s.register(spec{kind: "batch", script: "sleep 5; exit 0", reschedule: "attempts = 0", tasks: task("side", "sleep 2; exit 0", "", hook("prestart", true), "")})
+		s.register(spec{kind: "batch", reschedule: "attempts = 0", tasks: task("side", "sleep 4; exit 0", "", hook("prestart", true), "")})
 		s.until("it has ended", func() bool { return s.ended("g[0]") })
 	}},
 	{name: "turns-prestart-fails-before-a-poststop", full: true, run: func(s *session) {
@@ -32,11 +32,11 @@ var turns = []scenario{
 		s.until("it has ended", func() bool { return s.ended("g[0]") })
 	}},
 	{name: "turns-one-of-two-prestarts-fails", full: true, run: func(s *session) {
-		s.register(undeployed(spec{tasks: task("one", "exit 0", "", hook("prestart", false), "") + task("two", "sleep 1; exit 3", "", hook("prestart", false), "")}))
+		s.register(undeployed(spec{tasks: task("one", "exit 0", "", hook("prestart", false), "") + task("two", "sleep 4; exit 3", "", hook("prestart", false), "")}))
 		s.until("it has ended", func() bool { return s.ended("g[0]") })
 	}},
 	{name: "turns-prestart-fails-beside-a-sidecar", full: true, run: func(s *session) {
-		s.register(undeployed(spec{tasks: task("one", "sleep 1; exit 3", "", hook("prestart", false), "") + task("side", "", "", hook("prestart", true), "")}))
+		s.register(undeployed(spec{tasks: task("one", "sleep 4; exit 3", "", hook("prestart", false), "") + task("side", "", "", hook("prestart", true), "")}))
 		s.until("it has ended", func() bool { return s.ended("g[0]") })
 	}},
 	{name: "turns-poststart-sidecar-that-is-restarted", full: true, run: func(s *session) {
@@ -44,7 +44,7 @@ var turns = []scenario{
 		s.untilRestarts("side", 1)
 	}},
 	{name: "turns-main-that-fails-with-all-hooks", full: true, run: func(s *session) {
-		s.register(spec{kind: "batch", script: "sleep 1; exit 3", reschedule: "attempts = 0", tasks: task("first", "exit 0", "", hook("prestart", false), "") +
+		s.register(spec{kind: "batch", script: "sleep 4; exit 3", reschedule: "attempts = 0", tasks: task("first", "exit 0", "", hook("prestart", false), "") +
 			task("side", "", "", hook("prestart", true), "") + task("after", "exit 0", "", hook("poststart", false), "") + task("last", "exit 0", "", hook("poststop", false), "")})
 		s.until("it has ended", func() bool { return s.ended("g[0]") })
 	}},
@@ -103,7 +103,7 @@ var turns = []scenario{
 		s.untilAllocs(1, "failed")
 	}},
 	{name: "turns-one-main-fails-while-another-restarts", full: true, run: func(s *session) {
-		s.register(spec{kind: "batch", script: "sleep 3; exit 3", reschedule: "attempts = 0", tasks: task("u", s.once("exit 4"), "", "restart {\n"+quick(5, "fail")+"\n}", "")})
+		s.register(spec{kind: "batch", script: "sleep 8; exit 3", reschedule: "attempts = 0", tasks: task("u", s.once("exit 4"), "", "restart {\n"+quick(5, "fail")+"\n}", "")})
 		s.untilAllocs(1, "failed")
 	}},
 	{name: "turns-batch-that-waits-after-its-attempts", full: true, run: func(s *session) {

@@ -25,7 +25,7 @@ func Apply(tx *state.Txn, changes reconcile.Changes) {
 	var back []*api.Allocation
 	for _, a := range changes.Update {
 		before := tx.Alloc(nil, a.ID)
-		if before.FollowupEvalID != "" && a.FollowupEvalID == "" {
+		if before != nil && before.FollowupEvalID != "" && a.FollowupEvalID == "" {
 			back = append(back, before)
 		}
 	}

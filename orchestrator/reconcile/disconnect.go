@@ -27,9 +27,9 @@ func Unreachable(allocs []*api.Allocation) string {
 }
 
 // Awaited tells whether one of the allocations of a node that is out of reach may
-// come back.
+// come back: also one about which that has yet to be decided.
 func Awaited(allocs []*api.Allocation) bool {
-	return slices.ContainsFunc(allocs, func(a *api.Allocation) bool {
+	return Unreachable(allocs) == nodeStatusDisconnected || slices.ContainsFunc(allocs, func(a *api.Allocation) bool {
 		return !Terminal(a) && a.ClientStatus == api.AllocClientStatusUnknown
 	})
 }

@@ -10,6 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
 )
 
 var (
@@ -97,4 +100,42 @@ func upTo(t *testing.T, first, last string) []string {
 		all = append(all, strconv.Itoa(n))
 	}
 	return all
+}
+
+// A node that is out of reach is waited for also while it has yet to be decided about
+// what may come back. (Nomad: S7.)
+func TestAwaited(t *testing.T) {
+	group := &api.TaskGroup{Name: new("g"), Disconnect: &api.DisconnectStrategy{LostAfter: new(time.Hour)}}
+	alloc := func(client, desired string) *api.Allocation {
+		return &api.Allocation{Job: &api.Job{TaskGroups: []*api.TaskGroup{group}}, TaskGroup: "g", ClientStatus: client, DesiredStatus: desired}
+	}
+	for _, tc := range []struct {
+		client, desired string
+		want            bool
+	}{
+		{api.AllocClientStatusRunning, api.AllocDesiredStatusRun, true},
+		{api.AllocClientStatusUnknown, api.AllocDesiredStatusRun, true},
+		{api.AllocClientStatusUnknown, api.AllocDesiredStatusStop, false},
+		{api.AllocClientStatusLost, api.AllocDesiredStatusStop, false},
+		{api.AllocClientStatusComplete, api.AllocDesiredStatusRun, false},
+	} {
+		if got := Awaited([]*api.Allocation{alloc(tc.client, tc.desired)}); got != tc.want {
+			t.Errorf("%s, to %s: awaited %t", tc.client, tc.desired, got)
+		}
+	}
+}
+
+// A star in the pattern of a datacenter stands for any text, and nothing else does.
+func TestMatches(t *testing.T) {
+	for _, tc := range []struct {
+		pattern, text string
+		want          bool
+	}{
+		{"dc1", "dc1", true}, {"dc", "dc1", false}, {"*", "", true}, {"*", "dc1", true}, {"dc*", "dc1", true}, {"*1", "dc1", true}, {"d*1", "dc1", true},
+		{"dc?", "dc1", false}, {"dc[1]", "dc1", false}, {"a*b*c", "a-b-c", true}, {"a*b*c", "a-c", false}, {"ab*ba", "aba", false}, {"**", "x", true},
+	} {
+		if got := matches(tc.pattern, tc.text); got != tc.want {
+			t.Errorf("%q is like %q: %t", tc.text, tc.pattern, got)
+		}
+	}
 }
