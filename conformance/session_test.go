@@ -65,7 +65,7 @@ func (s *session) until(what string, ok func() bool) {
 
 func (s *session) within(limit time.Duration, ok func() bool) bool {
 	deadline := time.After(limit)
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {

@@ -136,21 +136,18 @@ func (l *loop) giveUpNodes(tx *state.Txn, changed []*api.Allocation) {
 // Reconnect brings a node back into reach: what it has to say is heard, and it
 // is told what to run. One that was collected or purged meanwhile registers again.
 func (o *Orchestrator) Reconnect(nodeID string) error {
+	// Their tasks say so before anything is decided about them.
+	o.runners[nodeID].Reconnected(o.unknownOn(nodeID))
 	held := o.loop.away.end(nodeID)
-	var unknown []string
 	_, err := o.store.Update(func(tx *state.Txn) error {
 		node := tx.Node(nil, nodeID)
 		if node == nil {
 			return o.loop.registerAgain(tx, nodeID)
 		}
 		back := map[[2]string]bool{}
-		unknown = nil
 		for _, a := range tx.AllocsByNode(nil, nodeID) {
-			if a.ClientStatus == api.AllocClientStatusUnknown {
+			if a.ClientStatus == api.AllocClientStatusUnknown || a.ClientDescription == reconcile.AwayDescription {
 				back[[2]string{a.Namespace, a.JobID}] = true
-				if a.DesiredStatus == api.AllocDesiredStatusRun {
-					unknown = append(unknown, a.ID)
-				}
 			}
 			o.loop.hearAgain(tx, a, held)
 		}
@@ -165,9 +162,18 @@ func (o *Orchestrator) Reconnect(nodeID string) error {
 	if err != nil {
 		return fmt.Errorf("reconnect a node: %w", err)
 	}
-	o.runners[nodeID].Reconnected(unknown)
 	o.loop.lookAt(nodeID)
 	return nil
+}
+
+// unknownOn are the allocations of a node that may come back with it.
+func (o *Orchestrator) unknownOn(nodeID string) (ids []string) {
+	for _, a := range o.store.Snapshot().AllocsByNode(nil, nodeID) {
+		if a.ClientStatus == api.AllocClientStatusUnknown && a.DesiredStatus == api.AllocDesiredStatusRun {
+			ids = append(ids, a.ID)
+		}
+	}
+	return ids
 }
 
 // hearAgain takes the last word about an allocation on a node that is back. One

@@ -1,6 +1,9 @@
 package state
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/hashicorp/nomad/api"
 )
 
@@ -31,7 +34,8 @@ func (tx *Txn) refreshStatuses() {
 			touched[[2]string{*r.Namespace, *r.ID}] = true
 		}
 	}
-	for key := range touched {
+	inOrder := slices.SortedFunc(maps.Keys(touched), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
+	for _, key := range inOrder { // the same history is written in the same way again
 		job := tx.Job(nil, key[0], key[1])
 		if job == nil {
 			continue
