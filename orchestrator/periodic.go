@@ -2,6 +2,8 @@ package orchestrator
 
 import (
 	"cmp"
+	"maps"
+	"slices"
 	"time"
 
 	"ostro/orchestrator/decide"
@@ -57,8 +59,8 @@ func (l *loop) schedule(name jobName) {
 // machine missed of one is one launch.
 func (l *loop) launchDue() {
 	now := l.Now()
-	for name, due := range l.launches {
-		if !due.try.After(now) {
+	for _, name := range slices.SortedFunc(maps.Keys(l.launches), jobName.compare) {
+		if due := l.launches[name]; !due.try.After(now) {
 			l.launch(name, due.at)
 		}
 	}
