@@ -1,9 +1,13 @@
 package ostro_test
 
 import (
+	"fmt"
+	"go/ast"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -12,9 +16,47 @@ import (
 // each fault, and the tests that it names exist.
 func TestReliability(t *testing.T) {
 	page := promises(t, "docs/reliability.md")
-	if faults := regexp.MustCompile(`(?m)^\| \d+ \|`).FindAll(page, -1); len(faults) < 40 {
+	faults := regexp.MustCompile(`(?m)^\| \d+ \|.*$`).FindAllString(string(page), -1)
+	if len(faults) < 40 {
 		t.Errorf("%d faults, want 40 at least", len(faults))
 	}
+	tried := slices.DeleteFunc(slices.Clone(faults), func(line string) bool { return strings.Contains(line, "not tried") })
+	t.Logf("%d of %d faults are tried", len(tried), len(faults))
+	for what, want := range map[string]string{
+		"Faults above that are tried":                         fmt.Sprintf("%d of %d", len(tried), len(faults)),
+		"Steps that CI simulates":                             number(t, ".ci/run", `-steps (\d+)`),
+		"Histories in which the agent is killed with SIGKILL": number(t, "orchestrator/histories_test.go", `"full":\s+count = (\d+)`),
+		"Fuzz targets":                                        strconv.Itoa(fuzzTargets(t)),
+	} {
+		if line := "\n| " + what + " | " + want + " |"; !strings.Contains(strings.ReplaceAll(string(page), ",", ""), line) {
+			t.Errorf("the page does not say %s", line)
+		}
+	}
+}
+
+// number is what a file has in the place of a pattern's group.
+func number(t *testing.T, path, pattern string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(pattern).FindSubmatch(text)
+	if found == nil {
+		t.Fatalf("there is no %s in %s", pattern, path)
+	}
+	return string(found[1])
+}
+
+func fuzzTargets(t *testing.T) (n int) {
+	for _, f := range sources(t) {
+		for _, d := range f.syntax.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && strings.HasPrefix(fn.Name.Name, "Fuzz") {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // TestSecurity holds SECURITY.md against the code.

@@ -1,6 +1,7 @@
 package artifact
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -42,7 +43,7 @@ func (b *Bucket) explain(doing, key string, err error) error {
 	if sentence == "" {
 		sentence = err.Error()
 	}
-	return &bucketError{fmt.Sprintf("cannot %s %s: %s", doing, key, sentence), kind, err}
+	return &bucketError{fmt.Sprintf("cannot %s %s: %s", doing, cmp.Or(key, "the bucket "+b.cfg.Name), sentence), kind, err}
 }
 
 // explainCredentials is about an error of whoever hands out the credentials.
@@ -111,7 +112,9 @@ func (b *Bucket) diagnoseConnection(err error) string {
 	if _, ok := errors.AsType[*stallError](err); ok {
 		return fmt.Sprintf("the connection to %s stalled, nothing moved for %s: check the network, then try again", b.host(), stallAfter)
 	}
-	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsTimeout {
+		return fmt.Sprintf("no name server answers where %s is looked up (%s): check the network, then try again", dns.Name, dns.Server)
+	} else if ok {
 		return fmt.Sprintf("the host %s is not known: check the region, the endpoint and the bucket's name", dns.Name)
 	}
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {

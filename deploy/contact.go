@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptrace"
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -55,7 +57,15 @@ func retry[T any](ctx context.Context, what string, budget, timeout time.Duratio
 func attempt[T any](ctx context.Context, timeout time.Duration, op func(context.Context) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return op(ctx)
+	var lookedUp atomic.Pointer[string] // the name that is being looked up
+	v, err := op(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		DNSStart: func(i httptrace.DNSStartInfo) { lookedUp.Store(&i.Host) },
+		DNSDone:  func(httptrace.DNSDoneInfo) { lookedUp.Store(nil) },
+	}))
+	if host := lookedUp.Load(); host != nil && errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("look up %s: the name server does not answer: %w", *host, err)
+	}
+	return v, err
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {
