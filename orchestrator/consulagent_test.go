@@ -20,6 +20,7 @@ type consulAgent struct {
 	url, token string
 	args       []string
 	cmd        *exec.Cmd
+	output     *bytes.Buffer
 }
 
 // startConsul starts a Consul on ports of its own. config is HCL.
@@ -36,6 +37,7 @@ func startConsul(t *testing.T, token, config string) *consulAgent {
 		"-serf-wan-port=-1", "-dns-port=-1", "-grpc-port=-1", "-grpc-tls-port=-1", "-disable-host-node-id",
 		"-hcl=disable_update_check = true\n" + config,
 	}}
+	c.output = lastWords(t, "Consul")
 	t.Cleanup(c.kill)
 	c.start(t)
 	return c
@@ -65,8 +67,7 @@ func (c *consulAgent) start(t *testing.T) {
 	t.Helper()
 	c.cmd = exec.Command(c.args[0], c.args[1:]...)
 	c.cmd.Env = cleanEnv("CONSUL_")
-	c.cmd.Stdout = lastWords(t, "Consul")
-	c.cmd.Stderr = c.cmd.Stdout
+	c.cmd.Stdout, c.cmd.Stderr = c.output, c.output
 	if err := c.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

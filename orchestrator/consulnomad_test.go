@@ -35,6 +35,7 @@ func manyServices() *api.Job {
 	job.Update.HealthCheck = new("task_states")
 	group := job.TaskGroups[0]
 	group.Count = new(1)
+	group.Tasks[0].Resources.MemoryMB = new(300) // a test binary with the race detector is large
 	group.Tasks[0].Services = []*api.Service{
 		{Name: "m-task-${NOMAD_TASK_NAME}", PortLabel: "http", Tags: []string{"${NOMAD_JOB_NAME}", "second"}},
 	}
