@@ -138,7 +138,11 @@ func (a *alloc) judge(group []member, now time.Time) time.Duration {
 	}
 	tasks := make([]taskHealth, len(group))
 	for i, m := range group {
-		tasks[i] = taskHealth{member: m, startedAt: a.tasks[m.name].saved.State.StartedAt}
+		t := a.tasks[m.name]
+		tasks[i] = taskHealth{member: m, startedAt: t.saved.State.StartedAt}
+		if !t.began.IsZero() {
+			tasks[i].startedAt = t.began
+		}
 	}
 	w := a.watch
 	v, next := judgeTasks(tasks, w.policy.minHealthyTime, now)

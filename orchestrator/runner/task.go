@@ -16,6 +16,10 @@ type task struct {
 	alloc *alloc
 	name  string
 
+	// began is when this agent saw it start, zero if an earlier one did. StartedAt does not tell
+	// how much time has passed since then, once the clock is set.
+	began time.Time
+
 	kill context.Context // ends when the task has to end for good
 	end  context.CancelFunc
 	done chan struct{} // closed when the task has ended for good or is let go of
@@ -141,7 +145,8 @@ func (t *task) known(ctx context.Context, s savedTask) bool {
 
 func (t *task) setRunning(s *savedTask) {
 	s.State.State = stateRunning
-	s.State.StartedAt = t.alloc.now().UTC()
+	t.began = t.alloc.now()
+	s.State.StartedAt = t.began.UTC()
 	addEvent(s.State, eventStarted())
 }
 
