@@ -243,7 +243,7 @@ func TestDockerRefuses(t *testing.T) {
 		want        string
 		recoverable bool
 	}{
-		"no image":      {map[string]any{}, "image name required", false},
+		"no image":      {map[string]any{}, `The argument "image" is required`, false},
 		"unknown key":   {map[string]any{"image": "x", "imgae": "y"}, `No argument or block type is named "imgae"`, false},
 		"missing image": {map[string]any{"image": "127.0.0.1:1/nothing:1"}, "Failed to pull `127.0.0.1:1/nothing:1`", true},
 	} {
