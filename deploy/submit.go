@@ -114,7 +114,7 @@ func (s *submitter) once(ctx context.Context) (*Receipt, error) {
 	switch {
 	case p.NoChange() && s.opts.RefuseNoChanges:
 		return nil, ErrNoChanges
-	case p.NoChange() && s.opts.Rerun && deref(previous.Status) == "dead":
+	case p.NoChange() && s.opts.Rerun && over(previous):
 		return s.rerun(ctx)
 	case p.NoChange():
 		r := newReceipt(previous, previous)
