@@ -11,42 +11,6 @@ import (
 	"ostro/orchestrator/state"
 )
 
-// reportRetry is how long a report that could not be written waits.
-const reportRetry = time.Second
-
-// report writes what a runner says about its allocations, and what follows
-// from it, in one write. Nothing of it is lost while the state cannot be
-// written: it is tried until it can. What a node says that is out of reach is
-// heard when it is back.
-func (l *loop) report(node string, updates []runner.Update) {
-	if l.away.hold(node, updates) {
-		return
-	}
-	for l.ctx.Err() == nil {
-		var taken [][2]*api.Allocation
-		_, err := l.store.Update(func(tx *state.Txn) error {
-			taken = nil
-			for _, u := range updates {
-				if before := tx.Alloc(nil, u.AllocID); before != nil {
-					taken = append(taken, [2]*api.Allocation{before, l.takeReport(tx, before, u)})
-				}
-			}
-			return nil
-		})
-		if err == nil {
-			for _, a := range taken {
-				l.telemetry.Count(a[0], a[1])
-			}
-			return
-		}
-		l.log.Error("cannot take a node's report", "error", err)
-		select {
-		case <-l.ctx.Done():
-		case <-time.After(reportRetry):
-		}
-	}
-}
-
 // takeReport gives the allocation as it is after the report.
 func (l *loop) takeReport(tx *state.Txn, before *api.Allocation, u runner.Update) *api.Allocation {
 	after := *before

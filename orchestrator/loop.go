@@ -31,7 +31,8 @@ type loop struct {
 	// draining are the nodes that are drained.
 	draining map[string]bool
 
-	away away
+	away    away
+	reports *reports
 
 	// timers say when an evaluation or a deployment is to be looked at again.
 	// Only the loop's own goroutine touches them.
@@ -61,7 +62,7 @@ type loopConfig struct {
 func newLoop(c loopConfig) *loop {
 	return &loop{
 		loopConfig: c, dirty: newDirty(), wake: make(chan struct{}, 1), timers: map[string]time.Time{},
-		launches: map[jobName]launch{}, draining: map[string]bool{},
+		launches: map[jobName]launch{}, draining: map[string]bool{}, reports: newReports(),
 	}
 }
 

@@ -124,6 +124,9 @@ func runAgent(ctx context.Context, t *terminal, c *cli.Context) error {
 		}
 	}
 	printAgent(t, o, conf, c.Bool("dev"))
+	if err := leanMemory(); err != nil {
+		t.warn("%v", err)
+	}
 	return endOrchestrator(ctx, t, c, o, given)
 }
 

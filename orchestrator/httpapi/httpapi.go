@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"ostro/orchestrator/decide"
@@ -51,6 +52,8 @@ type server struct {
 	Config
 	id    string
 	began time.Time
+	// compressors are of *gzip.Writer: each has tables of a megabyte.
+	compressors sync.Pool
 }
 
 // New gives the handler of the whole API.

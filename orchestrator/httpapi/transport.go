@@ -92,7 +92,7 @@ func (s *server) adapt(route route) http.Handler {
 		if value == nil {
 			return
 		}
-		writeJSON(w, r, *value)
+		s.writeJSON(w, r, *value)
 	})
 }
 
@@ -132,19 +132,35 @@ func nullTimes(text []byte) []byte {
 	if !bytes.Contains(text, never) {
 		return text
 	}
-	for _, name := range []string{"StartedAt", "FinishedAt", "LastRestart", "RequireProgressBy", "NextPeriodicLaunch"} {
-		for _, colon := range []string{`":`, `": `} {
-			key := []byte(`"` + name + colon)
-			text = bytes.ReplaceAll(text, append(key[:len(key):len(key)], never...), append(key[:len(key):len(key)], "null"...))
+	nulled := make([]byte, 0, len(text))
+	for before, after, found := bytes.Cut(text, never); ; before, after, found = bytes.Cut(after, never) {
+		nulled = append(nulled, before...)
+		switch {
+		case !found:
+			return nulled
+		case nullable(before):
+			nulled = append(nulled, "null"...)
+		default:
+			nulled = append(nulled, never...)
 		}
 	}
-	return text
+}
+
+// nullable tells whether text ends with the name of a time that may be null.
+func nullable(text []byte) bool {
+	text = bytes.TrimSuffix(bytes.TrimSuffix(text, []byte(" ")), []byte(`":`))
+	for _, name := range []string{"StartedAt", "FinishedAt", "LastRestart", "RequireProgressBy", "NextPeriodicLaunch"} {
+		if bytes.HasSuffix(text, []byte(`"`+name)) {
+			return true
+		}
+	}
+	return false
 }
 
 // gzipFrom is the size in bytes from which an answer is worth compressing.
 const gzipFrom = 1400
 
-func writeJSON(w http.ResponseWriter, r *http.Request, reply answer) {
+func (s *server) writeJSON(w http.ResponseWriter, r *http.Request, reply answer) {
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)
 	if r.URL.Query().Has("pretty") {
@@ -166,7 +182,12 @@ func writeJSON(w http.ResponseWriter, r *http.Request, reply answer) {
 		w.Write(text)
 		return
 	}
-	compressed := gzip.NewWriter(w)
+	compressed, ok := s.compressors.Get().(*gzip.Writer)
+	if !ok {
+		compressed = gzip.NewWriter(w)
+	}
+	defer s.compressors.Put(compressed)
+	compressed.Reset(w)
 	compressed.Write(text)
 	compressed.Close()
 }

@@ -16,7 +16,7 @@ const minDynamicPort, maxDynamicPort = 20000, 32000
 // offer is what a group gets on a node, or the dimension that is exhausted, in
 // Nomad's words. With oversubscribe, memory_max is kept.
 func offer(node *api.Node, used *Usage, group *api.TaskGroup, oversubscribe bool) (*api.AllocatedResources, string) {
-	o := offering{node: node, used: used, oversubscribe: oversubscribe, given: map[int]bool{}}
+	o := offering{node: node, used: used, oversubscribe: oversubscribe}
 	offered := &api.AllocatedResources{Tasks: make(map[string]*api.AllocatedTaskResources, len(group.Tasks))}
 	if why := o.groupNetwork(group, &offered.Shared); why != "" {
 		return nil, why
@@ -150,6 +150,9 @@ func (o *offering) taskNetwork(ask *api.NetworkResource) (*api.NetworkResource, 
 // network gives fixed ports where they are free, and dynamic ones from the
 // node's range.
 func (o *offering) network(ask *api.NetworkResource) (*api.NetworkResource, string) {
+	if o.given == nil {
+		o.given = map[int]bool{}
+	}
 	given := &api.NetworkResource{Mode: ask.Mode, IP: hostIP(o.node), DNS: ask.DNS, Hostname: ask.Hostname}
 	for _, port := range ask.ReservedPorts {
 		if o.taken(port.Value) && !port.IgnoreCollision {

@@ -19,7 +19,7 @@ import (
 // driverConfig is a task's config block with its templates evaluated. Everywhere else in a job a reference that means
 // nothing stays as it is; here, where whole expressions are allowed, it is an error (Nomad).
 func (e taskEnv) driverConfig(config map[string]any) (map[string]any, error) {
-	c := configReader{&hcl.EvalContext{Variables: e.variables(), Functions: configFunctions()}, nil}
+	c := configReader{env: e}
 	values := c.each(config)
 	if len(c.problems) > 0 {
 		return nil, c.problems
@@ -29,7 +29,8 @@ func (e taskEnv) driverConfig(config map[string]any) (map[string]any, error) {
 
 // A configReader evaluates the strings of a config block.
 type configReader struct {
-	eval     *hcl.EvalContext
+	env      taskEnv
+	eval     *hcl.EvalContext // made for the first template: most blocks have none
 	problems driver.InvalidConfig
 }
 
@@ -69,6 +70,9 @@ func (c *configReader) text(s string) string {
 	if !strings.ContainsAny(s, "$%") {
 		return s
 	}
+	if c.eval == nil {
+		c.eval = &hcl.EvalContext{Variables: c.env.variables(), Functions: configFunctions()}
+	}
 	expr, diags := hclsyntax.ParseTemplate([]byte(s), "config", hcl.InitialPos)
 	if !diags.HasErrors() {
 		var value cty.Value
@@ -105,7 +109,7 @@ func (e taskEnv) variables() map[string]cty.Value {
 		env[key] = cty.StringVal(value)
 		root.add(key, value)
 	}
-	for key, value := range e.attrs {
+	for key, value := range e.attrs() {
 		root.add(key, value)
 		if !strings.HasPrefix(key, "node.") {
 			root.add("node."+key, value)

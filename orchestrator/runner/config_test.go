@@ -5,13 +5,16 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/nomad/api"
 )
 
 func TestConfigTemplates(t *testing.T) {
 	env := taskEnv{
 		env: map[string]string{"A": "a", "d.k": "dk", "NOMAD_JOB_NAME": "web"},
-		attrs: map[string]string{
-			"meta.rack": "r1", "node.unique.name": "n1", "attr.driver.docker": "1", "attr.driver.docker.version": "20", "attr.kernel.name": "linux",
+		node: &api.Node{
+			Name:       "n1",
+			Attributes: map[string]string{"driver.docker": "1", "driver.docker.version": "20", "kernel.name": "linux"},
+			Meta:       map[string]string{"rack": "r1"},
 		},
 	}
 	for text, want := range map[string]string{

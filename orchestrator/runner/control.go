@@ -120,7 +120,7 @@ func (t *task) restart(ctx context.Context, why *api.TaskEvent, failure bool) er
 		t.restarting, t.failing = !failure, failure
 	})
 	t.alloc.hideServices(ctx)
-	signal, timeout := t.killConfig()
+	signal, timeout := t.killSignal(), t.killTimeout()
 	return t.alloc.driver(s.Driver).Stop(ctx, s.Run, signal, timeout)
 }
 

@@ -52,7 +52,7 @@ func (a *alloc) killTasks(ctx context.Context, why func() *api.TaskEvent) {
 	}
 	for i, wave := range waves {
 		for _, t := range wave {
-			_, timeout := t.killConfig()
+			timeout := t.killTimeout()
 			if bereft := bereftBy(waves[:i]); why == nil && bereft != nil {
 				a.eventIfAlive(t, bereft)
 				a.eventIfAlive(t, eventKilling(timeout)) // once for that, and once for the stop (Nomad)
@@ -136,7 +136,7 @@ func (a *alloc) hurry(group []member, now time.Time) time.Duration {
 	wait := never
 	for _, m := range group {
 		t := a.tasks[m.name]
-		_, timeout := t.killConfig()
+		timeout := t.killTimeout()
 		a.mu.Lock()
 		since := t.turnSince
 		if a.leaving.After(since) {

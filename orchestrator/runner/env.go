@@ -22,8 +22,9 @@ var hostEnv = []string{"PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "USER
 
 // A taskEnv is the environment of a task, and what `${...}` in its configuration stands for.
 type taskEnv struct {
-	env   map[string]string // the task's environment
-	attrs map[string]string // "attr.kernel.name", "node.datacenter", "meta.rack"
+	env    map[string]string // the task's environment
+	node   *api.Node
+	region string
 }
 
 // folders are those of a task as it sees them.
@@ -52,8 +53,7 @@ func foldersOf(spec *api.Task, allocDir string) folders {
 // newTaskEnv builds the environment of a task. The order of precedence, lowest first: the host's where the task runs on
 // it, NOMAD_*, the job's meta, the task's env block.
 func newTaskEnv(alloc *api.Allocation, group *api.TaskGroup, task *api.Task, node *api.Node, dirs folders, cores []int) taskEnv {
-	e := taskEnv{env: map[string]string{}, attrs: nodeAttrs(node)}
-	e.attrs["node.region"] = derefOr(alloc.Job.Region, "global")
+	e := taskEnv{env: map[string]string{}, node: node, region: derefOr(alloc.Job.Region, "global")}
 	if !dirs.offHost {
 		e.addHost()
 	}
@@ -173,22 +173,47 @@ func (e taskEnv) addMeta(levels ...map[string]string) {
 	}
 }
 
-// nodeAttrs is what a job file may say of the node.
-func nodeAttrs(n *api.Node) map[string]string {
-	attrs := map[string]string{
-		"node.unique.id":   n.ID,
-		"node.unique.name": n.Name,
-		"node.datacenter":  n.Datacenter,
-		"node.class":       n.NodeClass,
-		"node.pool":        n.NodePool,
+// attrs is what a job file may say of the node: "attr.kernel.name", "node.datacenter", "meta.rack".
+func (e taskEnv) attrs() map[string]string {
+	attrs := map[string]string{}
+	for _, name := range []string{"unique.id", "unique.name", "datacenter", "class", "pool", "region"} {
+		attrs["node."+name], _ = e.attr("node." + name)
 	}
-	for key, value := range n.Attributes {
+	for key, value := range e.node.Attributes {
 		attrs["attr."+key] = value
 	}
-	for key, value := range n.Meta {
+	for key, value := range e.node.Meta {
 		attrs["meta."+key] = value
 	}
 	return attrs
+}
+
+// attr is one of attrs.
+func (e taskEnv) attr(name string) (value string, ok bool) {
+	kind, key, _ := strings.Cut(name, ".")
+	switch kind {
+	case "attr":
+		value, ok = e.node.Attributes[key]
+		return value, ok
+	case "meta":
+		value, ok = e.node.Meta[key]
+		return value, ok
+	}
+	switch name {
+	case "node.unique.id":
+		return e.node.ID, true
+	case "node.unique.name":
+		return e.node.Name, true
+	case "node.datacenter":
+		return e.node.Datacenter, true
+	case "node.class":
+		return e.node.NodeClass, true
+	case "node.pool":
+		return e.node.NodePool, true
+	case "node.region":
+		return e.region, true
+	}
+	return "", false
 }
 
 // list is the environment as a process gets it, sorted.
@@ -223,7 +248,7 @@ func (e taskEnv) replace(s string) string {
 		if value, ok := e.env[name]; ok {
 			return value
 		}
-		if value, ok := e.attrs[name]; ok {
+		if value, ok := e.attr(name); ok {
 			return value
 		}
 		return ref

@@ -182,7 +182,7 @@ func (t *task) wait(ctx context.Context) (exit driver.Exit, killed bool) {
 	if exit, ok := t.shutdownDelay(ctx, ended); ok {
 		return exit, false
 	}
-	signal, timeout := t.killConfig()
+	signal, timeout := t.killSignal(), t.killTimeout()
 	for {
 		var retry <-chan time.Time
 		if err := d.Stop(ctx, s.Run, signal, timeout); err != nil {
@@ -221,15 +221,22 @@ func (t *task) shutdownDelay(ctx context.Context, ended <-chan driver.Exit) (dri
 	return driver.Exit{}, false
 }
 
-// killConfig returns the signal that asks the task to end and how long it may take.
-func (t *task) killConfig() (signal string, timeout time.Duration) {
+// killSignal is the signal that asks the task to end; "" is the driver's own.
+func (t *task) killSignal() string {
 	_, _, spec := t.alloc.spec(t.name)
-	timeout = 5 * time.Second
-	if spec != nil {
-		signal = t.env().replace(spec.KillSignal)
+	if spec == nil || spec.KillSignal == "" {
+		return ""
+	}
+	return t.env().replace(spec.KillSignal)
+}
+
+// killTimeout is how long the task may take to end.
+func (t *task) killTimeout() time.Duration {
+	timeout := 5 * time.Second
+	if _, _, spec := t.alloc.spec(t.name); spec != nil {
 		timeout = derefOr(spec.KillTimeout, timeout)
 	}
-	return signal, min(timeout, t.alloc.runner.conf.MaxKillTimeout)
+	return min(timeout, t.alloc.runner.conf.MaxKillTimeout)
 }
 
 // decide applies the restart policy.

@@ -194,7 +194,7 @@ type rendering struct {
 func (m *templates) render(blocks []*templateBlock) (rendering, error) {
 	r := rendering{view: m.task.alloc.runner.conf.View()}
 	alloc, _, _ := m.task.alloc.spec(m.task.name)
-	env := maps.Clone(m.env.attrs)
+	env := m.env.attrs()
 	maps.Copy(env, m.env.env)
 	nomad, services := r.view.Nomad, r.view.Nomad.Services
 	nomad.Services = func(namespace, name string) []*api.ServiceRegistration {
