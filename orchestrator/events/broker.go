@@ -3,13 +3,18 @@ package events
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync"
 
 	"ostro/orchestrator/state"
 )
 
-// buffered is how many writes can be read later. (Nomad keeps 100.)
-const buffered = 128
+// How many writes can be read later (Nomad keeps 100), and how many are kept for those
+// who read already: who has just begun with the oldest is not too slow at once.
+const (
+	buffered = 128
+	kept     = 4 * buffered
+)
 
 // ErrClosed ends a subscription whose reader has fallen behind the buffer: it
 // has to list again what it follows, and to subscribe anew. (Nomad: the text.)
@@ -39,7 +44,7 @@ func (b *Broker) Publish(index uint64, changes state.Changes) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.commits = append(b.commits, &commit{index: index, changes: changes})
-	if len(b.commits) > buffered {
+	if len(b.commits) > kept {
 		b.commits[0] = nil
 		b.commits = b.commits[1:]
 		b.first++
@@ -56,6 +61,19 @@ type Events struct {
 	Events []Event
 }
 
+// JSON is what goes over the wire, without an end of line.
+func (e Events) JSON() []byte {
+	text := strconv.AppendUint([]byte(`{"Index":`), e.Index, 10)
+	text = append(text, `,"Events":[`...)
+	for i, event := range e.Events {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = append(text, event.text...)
+	}
+	return append(text, "]}"...)
+}
+
 // Subscription reads events in the order of the writes. It is for one goroutine.
 type Subscription struct {
 	broker *Broker
@@ -69,9 +87,10 @@ type Subscription struct {
 func (b *Broker) Subscribe(index uint64, filter Filter) *Subscription {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	oldest := max(0, len(b.commits)-buffered)
 	s := &Subscription{b, filter, b.first}
-	for i, c := range b.commits {
-		s.next = b.first + uint64(i)
+	for i, c := range b.commits[oldest:] {
+		s.next = b.first + uint64(oldest+i)
 		if c.index >= index {
 			break
 		}
@@ -100,6 +119,12 @@ func (s *Subscription) Next(ctx context.Context) (Events, error) {
 			return Events{c.index, chosen}, nil
 		}
 	}
+}
+
+// Ready tells whether [Subscription.Next] would return, or skip something, at once.
+func (s *Subscription) Ready() bool {
+	c, _, err := s.broker.at(s.next)
+	return c != nil || err != nil
 }
 
 // at gives a write by its number, or what is closed when it comes.

@@ -8,8 +8,7 @@ import (
 	"ostro/orchestrator/state"
 )
 
-// Event is one changed thing, as it goes over the wire. Its payload is made
-// once for all who read it.
+// Event is one changed thing, as it goes over the wire.
 type Event struct {
 	Topic      api.Topic
 	Type       string
@@ -18,6 +17,9 @@ type Event struct {
 	FilterKeys []string
 	Index      uint64
 	Payload    json.RawMessage
+
+	// text is the event as JSON, made once for all who read it.
+	text []byte
 }
 
 // eventsOf makes the events of one write. (Nomad: their type tells what the
@@ -41,6 +43,9 @@ func eventsOf(index uint64, changes state.Changes) []Event {
 			event.Index, event.Payload = index, text
 			if event.Type == "" {
 				event.Type = string(t.name)
+			}
+			if event.text, err = json.Marshal(event); err != nil {
+				continue
 			}
 			events = append(events, event)
 		}

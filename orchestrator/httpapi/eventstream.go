@@ -48,7 +48,10 @@ func follow(ctx context.Context, lines *lines, subscription *events.Subscription
 		case errors.Is(err, context.DeadlineExceeded):
 			err = lines.write([]byte("{}"))
 		case err == nil:
-			err = lines.encode(found)
+			err = lines.add(found.JSON())
+			if err == nil && !subscription.Ready() {
+				err = lines.flush()
+			}
 		}
 		if err != nil {
 			return err
@@ -75,13 +78,21 @@ func (l *lines) encode(value any) error {
 func (l *lines) write(text []byte) error { return l.raw(append(text, '\n')) }
 
 func (l *lines) raw(text []byte) error {
-	if err := l.conn.SetWriteDeadline(time.Now().Add(streamTimeout)); err != nil {
-		return err
-	}
-	if _, err := l.w.Write(text); err != nil {
+	if err := l.put(text); err != nil {
 		return err
 	}
 	return l.flush()
+}
+
+// add writes a line that the next flush, or a full buffer, sends off.
+func (l *lines) add(text []byte) error { return l.put(append(text, '\n')) }
+
+func (l *lines) put(text []byte) error {
+	if err := l.conn.SetWriteDeadline(time.Now().Add(streamTimeout)); err != nil {
+		return err
+	}
+	_, err := l.w.Write(text)
+	return err
 }
 
 func (l *lines) flush() error { return l.conn.Flush() }

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -147,19 +146,32 @@ func TestEventStreamServesManyClients(t *testing.T) {
 	}
 }
 
+// TestSlowReaderIsClosed has readers fall behind. One that has just begun with the
+// oldest write may do so; one that is far behind is told.
 func TestSlowReaderIsClosed(t *testing.T) {
 	_, c := newAgent(t)
-	slow := c.Events.Subscribe(0, events.Filter{Namespace: "*", Topics: map[string][]string{"*": {"*"}}})
-	for i := range 200 {
-		update(t, c, func(tx *state.Txn) {
-			tx.PutEval(&api.Evaluation{ID: fmt.Sprint(i), Namespace: "default", Status: "complete"})
-		})
+	everything := events.Filter{Namespace: "*", Topics: map[string][]string{"*": {"*"}}}
+	written := 0
+	writes := func(n int) {
+		for range n {
+			update(t, c, func(tx *state.Txn) {
+				tx.PutEval(&api.Evaluation{ID: fmt.Sprint(written), Namespace: "default", Status: "complete"})
+			})
+			written++
+		}
 	}
-	if _, err := slow.Next(context.Background()); !errors.Is(err, events.ErrClosed) {
+	slow := c.Events.Subscribe(0, everything)
+	writes(600)
+	if _, err := slow.Next(t.Context()); !errors.Is(err, events.ErrClosed) || !slow.Ready() {
 		t.Errorf("a reader that fell behind got %v", err)
 	}
-	kept := c.Events.Subscribe(1, events.Filter{Namespace: "*", Topics: map[string][]string{"Evaluation": {"150"}}})
-	if found, err := kept.Next(context.Background()); err != nil || found.Events[0].Type != "EvaluationUpdated" || found.Events[0].Key != "150" {
+	fresh := c.Events.Subscribe(0, everything)
+	writes(100)
+	if found, err := fresh.Next(t.Context()); err != nil || found.Events[0].Key != "472" {
+		t.Errorf("who began with the oldest of 128 writes got %+v, %v", found, err)
+	}
+	kept := c.Events.Subscribe(1, events.Filter{Namespace: "*", Topics: map[string][]string{"Evaluation": {"650"}}})
+	if found, err := kept.Next(t.Context()); err != nil || found.Events[0].Type != "EvaluationUpdated" || found.Events[0].Key != "650" || !kept.Ready() {
 		t.Errorf("from the buffer came %+v, %v", found, err)
 	}
 }

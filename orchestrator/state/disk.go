@@ -15,8 +15,9 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// copyEvery is how long the journal grows before the state file is copied, in
-// bytes.
+// copyEvery is how long the journal grows at least before the state file is copied,
+// in bytes. It grows to the size of what is copied: a write in a large state is to cost
+// no more than one in a small state.
 const copyEvery = 16 << 20
 
 // disk keeps each row of each table as JSON under its key, one bucket a table,
@@ -32,6 +33,8 @@ type disk struct {
 	journal *journal
 	// kept is the number of the last write that copy and journal hold.
 	kept uint64
+	// copied is the size of the last copy in bytes, 0 where this process made none.
+	copied int64
 	// broken, when set, refuses all writes.
 	broken error
 	keys   map[string]keys

@@ -34,7 +34,7 @@ func (d *disk) keep(e *entry) {
 	if d.kept+1 == e.Number && d.journal.append(e) == nil {
 		d.kept = e.Number
 	}
-	if d.kept != e.Number || d.journal.size > copyEvery {
+	if d.kept != e.Number || d.journal.size > max(copyEvery, d.copied) {
 		d.copy()
 	}
 }
@@ -48,7 +48,7 @@ func (d *disk) copy() {
 		if err != nil {
 			return err
 		}
-		_, err = tx.WriteTo(file)
+		d.copied, err = tx.WriteTo(file)
 		return errors.Join(err, file.Sync(), file.Close())
 	})
 	if err == nil {
