@@ -64,7 +64,11 @@ func agentCommand(t *terminal) *cli.Command {
 func superviseCommand() *cli.Command {
 	return &cli.Command{
 		Name: "supervise", Hidden: true, HideHelpCommand: true,
-		Action: func(c *cli.Context) error { return driver.Supervise(c.Context, c.Args().First()) },
+		Action: func(c *cli.Context) error {
+			// Each node has one, as long as its tasks run; where this fails it is only larger.
+			_ = leanMemory()
+			return driver.Supervise(c.Context, c.Args().First())
+		},
 	}
 }
 
