@@ -158,6 +158,7 @@ func fill(b *testing.B, a *agent, from, to, perJob int) {
 // are there, until it runs.
 func more(b *testing.B, a *agent, name string, perJob int) float64 {
 	const jobs = 30
+	settleDisk()
 	begun := time.Now()
 	for i := range jobs {
 		id := fmt.Sprintf("%s-%d", name, i)

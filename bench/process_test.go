@@ -19,3 +19,7 @@ func peakMemory(state *os.ProcessState) int64 {
 	}
 	return usage.Maxrss
 }
+
+// settleDisk writes out what was left to be written: what is measured next does not
+// wait for what came before.
+func settleDisk() { syscall.Sync() }
