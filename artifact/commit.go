@@ -79,6 +79,20 @@ func ResolveCommit(ctx context.Context, in CommitInput) (Commit, error) {
 	return c, nil
 }
 
+// Edited names a file that git keeps and that is not as its HEAD has it, "" where there
+// is none. Of a folder that git does not keep it knows nothing, and says "".
+func Edited(ctx context.Context, dir string) (string, error) {
+	git, err := openGit(ctx, dir)
+	if err != nil {
+		return "", ctx.Err()
+	}
+	status, err := git.run(ctx, "status", "--porcelain", "-z", "--untracked-files=no")
+	if err != nil || len(status) == 0 {
+		return "", err
+	}
+	return firstChange(status), nil
+}
+
 func (in CommitInput) given() (Commit, bool) {
 	getenv := in.Getenv
 	if getenv == nil {

@@ -48,6 +48,15 @@ func (d *deployment) checkTree() error {
 	if d.commit.Dirty || strings.Contains(d.commit.Tag, dirtyMark) {
 		return usageError{withHint(fmt.Errorf("environment %q is protected: %w", name, artifact.ErrDirty), "commit them first")}
 	}
+	// Who names the commit does not say what the job file holds. A build may have left
+	// files that git does not keep.
+	edited, err := artifact.Edited(d.c.Context, d.dir)
+	if err != nil {
+		return fmt.Errorf("environment %q is protected: see whether its files are edited: %w", name, err)
+	}
+	if edited != "" {
+		return usageError{withHint(fmt.Errorf("environment %q is protected: %w (%s)", name, artifact.ErrDirty, edited), "commit them first")}
+	}
 	return nil
 }
 
