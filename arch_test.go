@@ -32,7 +32,8 @@ var packages = map[string]string{
 	"tunnel":    "",
 	"watch":     "placement",
 
-	"nomadtest": "orchestrator orchestrator/orchestratortest nomadtest/freeport",
+	"machinetest": "",
+	"nomadtest":   "orchestrator orchestrator/orchestratortest nomadtest/freeport",
 
 	"nomadtest/freeport": "",
 
@@ -72,14 +73,14 @@ var reserved = []rule{
 	{"fmt.Print fmt.Printf fmt.Println os.Stdout os.Stderr log", "cmd/ostro examples/* tools/release orchestrator/driver/supervise.go orchestrator/orchestratortest",
 		"packages return and one package prints; the supervisor is a process of its own, with a log of its own"},
 	{"os.Exit", "cmd/ostro", "one package ends the program"},
-	{"os/exec", "cmd/ostro tools/release artifact tunnel orchestrator/driver nomadtest", "one package of the orchestrator starts processes"},
+	{"os/exec", "cmd/ostro tools/release artifact tunnel orchestrator/driver nomadtest machinetest", "one package of the orchestrator starts processes"},
 	{"golang.org/x/crypto/ssh/...", "tunnel", "one package speaks SSH"},
 	{"github.com/aws/...", "artifact orchestrator/runner", "one package uploads and one downloads"},
 	{"github.com/rclone/gofakes3/...", "orchestrator/blob", "one package is the store of artifacts"},
 	{"go.etcd.io/bbolt/...", "orchestrator/state", "one package keeps state on disk"},
 	{"github.com/hashicorp/go-metrics/... github.com/prometheus/...", "orchestrator/telemetry", "one package measures"},
 	{"github.com/hashicorp/nomad/...", "bench cmd/ostro jobspec deploy watch placement nomadtest orchestrator orchestrator/*", "the others know nothing of Nomad"},
-	{"testing", "nomadtest orchestrator/orchestratortest", "the program is no test"},
+	{"testing", "machinetest nomadtest orchestrator/orchestratortest", "the program is no test"},
 }
 
 // forbidden is what the places may not use.
