@@ -19,8 +19,8 @@ import (
 	"time"
 )
 
-// machineInit is the first program of the machine . The initial root cannot be left by pivot_root, so
-// it moves to another one first.
+// machineInit is the first program of the machine. The initial root cannot be left by
+// pivot_root, so it moves to another one first.
 const machineInit = `#!/bin/busybox sh
 /bin/busybox mkdir -p /usr/bin /usr/sbin /sbin /etc /new
 /bin/busybox --install -s /bin
