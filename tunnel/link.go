@@ -152,7 +152,11 @@ func (t *Tunnel) login(ctx context.Context, way way, h hop, trust *trust, algori
 // connectError explains a failed TCP connection.
 func connectError(h hop, err error) error {
 	err = fmt.Errorf("ssh %s: %w", h, err)
-	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
+	dns, ok := errors.AsType[*net.DNSError](err)
+	if ok && dns.IsTimeout {
+		return &Error{Err: err, Hint: fmt.Sprintf("no name server answers where %s is looked up: check the network, then try again", dns.Name)}
+	}
+	if ok && dns.IsNotFound {
 		return &Error{Err: err, Hint: fmt.Sprintf("%q is neither a host name nor an alias in ~/.ssh/config", h.host)}
 	}
 	return &Error{Err: err, Hint: fmt.Sprintf("is the SSH server running and reachable? try: nc -vz %s %s", h.host, h.port)}
