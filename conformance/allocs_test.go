@@ -1,6 +1,14 @@
 package conformance
 
-import "fmt"
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/hashicorp/nomad/api"
+)
 
 // again reschedules once, and late enough for a busy machine to see that it waits.
 const again = `
@@ -161,6 +169,35 @@ var allocations = []scenario{
 		s.register(spec{kind: "sysbatch", script: "true; exit 0"})
 		s.untilAllocs(1, "complete")
 	}},
+	{name: "alloc-with-hooks", full: true, run: func(s *session) {
+		s.deploy(spec{tasks: task("before", "exit 0", "", hook("prestart", false), "") +
+			task("beside", "", "", hook("poststart", true), "") + task("after", "exit 0", "", hook("poststop", false), "")})
+		s.given()
+	}},
+}
+
+// given tells what an allocation has been given, in the fields for which the
+// client library has no place.
+func (s *session) given() {
+	s.Helper()
+	_, text := s.plainRequest(http.MethodGet, "/v1/allocation/"+s.alloc("g[0]").ID, "")
+	var alloc struct {
+		AllocatedResources struct {
+			Tasks          map[string]struct{ Cpu struct{ ReservedCores []int } }
+			TaskLifecycles map[string]*api.TaskLifecycle
+		}
+		SharedResources *api.Resources
+	}
+	s.check(json.Unmarshal([]byte(text), &alloc))
+	given := alloc.AllocatedResources
+	for _, name := range slices.Sorted(maps.Keys(given.Tasks)) {
+		text := "none"
+		if hook := given.TaskLifecycles[name]; hook != nil {
+			text = fmt.Sprintf("%+v", *hook)
+		}
+		s.say("task %s: %d processors of its own, lifecycle %s", name, len(given.Tasks[name].Cpu.ReservedCores), text)
+	}
+	s.say("shared: %d MB of disk", *alloc.SharedResources.DiskMB)
 }
 
 // stopAlloc, restart and signal act on the newest allocation of a name. Without a

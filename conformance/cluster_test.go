@@ -103,7 +103,12 @@ func endTasks(t *testing.T, dir string, clients map[string]*exec.Cmd) {
 	for _, agent := range clients {
 		agent.Process.Signal(syscall.SIGCONT)
 	}
-	await(t, "the tasks of the cluster have ended", func() bool {
+	awaitTasks(t, dir)
+}
+
+// awaitTasks waits until no process is at work in the folder of an agent.
+func awaitTasks(t *testing.T, dir string) {
+	await(t, "the tasks have ended", func() bool {
 		entries, _ := filepath.Glob("/proc/[0-9]*/cwd")
 		return !slices.ContainsFunc(entries, func(entry string) bool {
 			cwd, _ := os.Readlink(entry)

@@ -109,6 +109,7 @@ func (n nomad) start(t *testing.T, nodes int) *target {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		awaitTasks(t, dir)
 		agent.Process.Signal(os.Interrupt)
 		agent.Wait()
 		log.Close()

@@ -62,7 +62,10 @@ var reach = []scenario{
 		s.comeBack()
 	}},
 	{name: "away-keep-original", full: true, clients: 2, run: func(s *session) { s.leaveAndComeBack("keep_original") }},
-	{name: "away-keep-replacement", full: true, clients: 2, run: func(s *session) { s.leaveAndComeBack("keep_replacement") }},
+	{name: "away-keep-replacement", full: true, clients: 2, run: func(s *session) {
+		s.unwanted = true
+		s.leaveAndComeBack("keep_replacement")
+	}},
 	{name: "away-longest-running", full: true, clients: 2, run: func(s *session) { s.leaveAndComeBack("longest_running") }},
 	{name: "away-two-of-four", full: true, clients: 2, run: func(s *session) {
 		s.deploy(spec{count: 4, update: "max_parallel = 4", reschedule: may, group: goesOn("1h", `reconcile = "keep_original"`)})
@@ -84,11 +87,12 @@ var reach = []scenario{
 		s.leave("g[0]")
 		s.untilStatus("unknown", 1)
 		s.untilStatus("lost", 1)
+		s.untilNode("down")
 		s.look()
 		s.comeBack()
 	}},
 	{name: "away-kept-for-too-long", full: true, clients: 2, run: func(s *session) {
-		s.deploy(spec{reschedule: may, group: goesOn("8s", "replace = false")})
+		s.deploy(spec{reschedule: may, group: goesOn("5s", "replace = false")})
 		s.leave("g[0]")
 		s.untilStatus("unknown", 1)
 		s.untilNode("down")
@@ -125,16 +129,17 @@ var reach = []scenario{
 		s.leave("g[0]")
 		s.untilStatus("unknown", 1)
 		s.register(spec{count: 2, reschedule: may, script: "exec sleep 1001", group: goesOn("1h", "replace = false")})
+		s.untilNode("down")
 		s.settle()
 		s.comeBack()
 		s.settle()
 	}},
-	{name: "away-while-it-is-replaced-and-updated", full: true, differs: "a group has its count; Nomad counts what is away beside its replacement, and the deployment waits for one too many", clients: 2, run: func(s *session) {
+	{name: "away-while-it-is-replaced-and-updated", full: true, differs: "a group has its count; Nomad counts what is away beside its replacement, and deploys one too many", clients: 2, run: func(s *session) {
 		s.deploy(spec{reschedule: may, group: goesOn("1h", "")})
 		s.leave("g[0]")
 		s.untilStatus("unknown", 1)
 		s.untilAllocs(1, "running")
-		s.register(spec{reschedule: may, script: "exec sleep 1001", group: goesOn("1h", "")})
+		s.register(spec{reschedule: may, update: "max_parallel = 2", script: "exec sleep 1001", group: goesOn("1h", "")})
 		s.untilAllocs(1, "running")
 		s.settle()
 		s.comeBack()
@@ -146,6 +151,7 @@ var reach = []scenario{
 		s.untilAllocs(1, "running")
 		s.stop(false)
 		s.until("the replacement has ended", func() bool { return len(s.allocsAnyVersion("complete")) == 1 })
+		s.untilNode("down")
 		s.look()
 		s.comeBack()
 		s.until("both have ended", func() bool { return len(s.allocsAnyVersion("complete")) == 2 })

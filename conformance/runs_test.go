@@ -3,6 +3,8 @@ package conformance
 import (
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -139,11 +141,18 @@ var runs = []scenario{
 		s.untilBlocked()
 	}},
 	{name: "property-freed-by-a-stop", full: true, run: func(s *session) {
-		s.register(undeployed(spec{count: 2, group: constraint("${node.datacenter}", "distinct_property", "")}))
+		gate := filepath.Join(s.TempDir(), "gate")
+		s.check(os.WriteFile(gate, nil, 0o600))
+		script := "trap 'while test -e " + gate + "; do sleep 0.05; done; exit 0' INT; touch $NOMAD_ALLOC_DIR/ready; while true; do sleep 0.05; done"
+		s.register(undeployed(spec{count: 2, group: constraint("${node.datacenter}", "distinct_property", ""), script: script, task: `kill_timeout = "50s"`}))
 		s.untilBlocked()
 		s.untilAllocs(1, "running")
+		s.untilFile("alloc/ready")
 		_, err := s.client.Allocations().Stop(s.alloc("g[0]"), nil)
 		s.check(err)
+		// The room is free before there is a second blocked evaluation, or after it: Nomad keeps another one of the two.
+		s.untilEval("canceled")
+		s.check(os.Remove(gate))
 		s.until("it is replaced", func() bool { return s.ended("g[0]") && len(s.allocs("running")) == 1 })
 	}},
 	{name: "events-of-a-deployment", full: true, alone: true, run: func(s *session) {

@@ -17,14 +17,15 @@ import (
 type session struct {
 	*testing.T
 	*target
-	job    string   // the ID of the scenario's job
-	others []string // further jobs, which are shown too
-	blocks []string
-	want   []string // what the record has to be; none when it is written
-	astray bool     // the record is another already
-	away   string   // the node that is or was out of reach
-	isAway bool     // it still is
-	leftAt uint64   // the index of the newest allocation before that
+	job      string   // the ID of the scenario's job
+	others   []string // further jobs, which are shown too
+	blocks   []string
+	want     []string // what the record has to be; none when it is written
+	astray   bool     // the record is another already
+	away     string   // the node that is or was out of reach
+	isAway   bool     // it still is
+	leftAt   uint64   // the index of the newest allocation before that
+	unwanted bool     // what comes back is stopped at once, after it has said that it is back or before
 }
 
 // say adds a block to the record.

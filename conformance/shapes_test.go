@@ -32,7 +32,7 @@ var shapes = []scenario{
 	}},
 	{name: "shapes-of-the-cluster", full: true, alone: true, differs: unsent, run: func(s *session) {
 		s.furnish()
-		for _, path := range []string{"/v1/nodes", "/v1/nodes?resources=true", "/v1/nodes?os=true", "/v1/namespaces", "/v1/namespace/default", "/v1/node/pools", "/v1/node/pool/default", "/v1/node/pool/default/nodes",
+		for _, path := range []string{"/v1/nodes", "/v1/nodes?resources=true", "/v1/nodes?os=true", "/v1/node/NODE", "/v1/namespaces", "/v1/namespace/default", "/v1/node/pools", "/v1/node/pool/default", "/v1/node/pool/default/nodes",
 			"/v1/services", "/v1/service/JOB", "/v1/scaling/policies", "/v1/operator/scheduler/configuration", "/v1/status/leader", "/v1/status/peers", "/v1/regions", "/v1/agent/health", "/v1/vars",
 			"/v1/var/nomad/jobs/JOB"} {
 			s.shape(path)

@@ -23,6 +23,7 @@ type picture struct {
 	names       map[string]string // of deployments and allocations, by ID
 	away        string            // the node that was out of reach last
 	leftAt      uint64            // the index of the newest allocation before that
+	unwanted    bool              // what comes back is stopped at once
 }
 
 func (p *picture) line(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }
@@ -39,7 +40,7 @@ func (s *session) show() string {
 }
 
 func (s *session) picture(id string) *picture {
-	p := &picture{names: map[string]string{}, away: s.away, leftAt: s.leftAt}
+	p := &picture{names: map[string]string{}, away: s.away, leftAt: s.leftAt, unwanted: s.unwanted}
 	var err error
 	jobs := s.client.Jobs()
 	if p.job, _, err = jobs.Info(id, nil); err != nil && !strings.Contains(err.Error(), "job not found") {
@@ -78,7 +79,8 @@ func (p *picture) sort() {
 	// Those of a system job have all one name.
 	slices.SortFunc(p.allocs, func(a, b *api.Allocation) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.CreateIndex, b.CreateIndex), cmp.Compare(*a.Job.Version, *b.Job.Version),
-			last(a.NodeID == p.away, b.NodeID == p.away), cmp.Compare(made[a.NextAllocation], made[b.NextAllocation]))
+			last(a.NodeID == p.away, b.NodeID == p.away), cmp.Compare(made[a.NextAllocation], made[b.NextAllocation]),
+			cmp.Compare(a.DesiredStatus, b.DesiredStatus))
 	})
 	for i, d := range p.deployments {
 		p.names[d.ID] = fmt.Sprintf("deployment %d", i)
@@ -153,7 +155,9 @@ func (p *picture) drawAlloc(a *api.Allocation) {
 		p.line("  %s: %s, %d restarts%s%s%s", name, state.State, state.Restarts, mark(state.Failed, "failed"),
 			mark(!state.StartedAt.IsZero(), "started"), mark(!state.FinishedAt.IsZero(), "finished"))
 		for _, e := range state.Events {
-			p.line("    %s: %s%s", e.Type, e.DisplayMessage, details(e))
+			if e.Type != "Reconnected" || !p.unwanted || a.DesiredStatus == api.AllocDesiredStatusRun {
+				p.line("    %s: %s%s", e.Type, e.DisplayMessage, details(e))
+			}
 		}
 	}
 }
@@ -209,13 +213,19 @@ func (p *picture) drawEvals() {
 		for _, name := range slices.Sorted(maps.Keys(e.FailedTGAllocs)) {
 			text += "\n  no place for " + name + metrics(e.FailedTGAllocs[name])
 		}
-		if !slices.Contains(lines, text) {
+		// A node that is back asks for a decision, as the room does that it brings: the one that comes too late may be left.
+		late := p.away != "" && text == "evaluation for node-update: complete" && slices.ContainsFunc(lines, leavesBlocked)
+		if !late && !slices.Contains(lines, text) {
 			lines = append(lines, text)
 		}
 	}
 	for _, text := range lines {
 		p.line("%s", text)
 	}
+}
+
+func leavesBlocked(line string) bool {
+	return strings.HasPrefix(line, "evaluation for node-update: complete, left a blocked one")
 }
 
 // metrics says why a group found no place.

@@ -146,15 +146,16 @@ func (s *session) untilJob(status string) {
 // untilBlocked waits until an evaluation waits for room.
 func (s *session) untilBlocked() {
 	s.Helper()
-	s.until("an evaluation is blocked", func() bool {
+	s.untilEval(api.EvalStatusBlocked)
+}
+
+// untilEval waits until an evaluation has a status.
+func (s *session) untilEval(status string) {
+	s.Helper()
+	s.until("an evaluation is "+status, func() bool {
 		evals, _, err := s.client.Jobs().Evaluations(s.job, nil)
 		s.check(err)
-		for _, e := range evals {
-			if e.Status == api.EvalStatusBlocked {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(evals, func(e *api.Evaluation) bool { return e.Status == status })
 	})
 }
 

@@ -21,19 +21,19 @@ func (s *server) listAllocs(r *request) (any, error) {
 		return allocs, snap.TableIndex("allocs")
 	})
 	list, next, err := page(r, allocs, func(a *api.Allocation) key { return ageKey(r, a.CreateIndex, a.ID) })
-	return answer{value: allocStubs(r, list), index: index, next: next}, err
+	return answer{value: s.allocStubs(r, list), index: index, next: next}, err
 }
 
 // allocStubs shorten allocations for a list; ?resources and ?task_states widen
 // and narrow them. (Nomad.)
-func allocStubs(r *request, allocs []*api.Allocation) []allocStub {
+func (s *server) allocStubs(r *request, allocs []*api.Allocation) []allocStub {
 	resources := r.query.Get("resources") == "true"
 	withoutTasks := r.query.Get("task_states") == "false"
 	stubs := make([]allocStub, len(allocs))
 	for i, a := range allocs {
-		stubs[i] = allocStub{a.Stub(), a.DesiredTransition}
+		stubs[i] = allocStub{AllocationListStub: a.Stub(), DesiredTransition: a.DesiredTransition}
 		if resources {
-			stubs[i].AllocatedResources = a.AllocatedResources
+			stubs[i].AllocatedResources = s.allocated(a)
 		}
 		if withoutTasks {
 			stubs[i].TaskStates = nil
@@ -56,9 +56,9 @@ func (s *server) readAlloc(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	whole := *withResources(alloc)
+	whole := *alloc
 	whole.Job, err = withPayload(alloc.Job)
-	return answer{value: &whole, index: index}, err
+	return answer{value: s.allocAnswer(&whole), index: index}, err
 }
 
 // stopReply is the answer of a stop of an allocation. (Nomad.)

@@ -46,7 +46,7 @@ func (s *server) deploymentAllocs(r *request) (any, error) {
 		allocs := snap.AllocsByDeployment(watch, r.id())
 		return allocs, listIndex(snap, "allocs", allocs, func(a *api.Allocation) uint64 { return a.ModifyIndex })
 	})
-	return answer{value: allocStubs(r, allocs), index: index}, nil
+	return answer{value: s.allocStubs(r, allocs), index: index}, nil
 }
 
 // A verdict is what a request makes of a deployment.

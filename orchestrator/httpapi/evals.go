@@ -113,5 +113,5 @@ func (s *server) evalAllocs(r *request) (any, error) {
 		}
 		return allocs, listIndex(snap, "allocs", allocs, func(a *api.Allocation) uint64 { return a.ModifyIndex })
 	})
-	return answer{value: allocStubs(r, allocs), index: index}, nil
+	return answer{value: s.allocStubs(r, allocs), index: index}, nil
 }

@@ -252,7 +252,7 @@ func (s *server) jobAllocs(r *request) (any, error) {
 		}
 		return allocs, listIndex(snap, "allocs", allocs, func(a *api.Allocation) uint64 { return a.ModifyIndex })
 	})
-	return answer{value: allocStubs(r, allocs), index: index}, nil
+	return answer{value: s.allocStubs(r, allocs), index: index}, nil
 }
 
 // listIndex is the index of a list of what belongs to something: the newest of

@@ -20,11 +20,21 @@ const maxDescription = 256
 
 var validNamespace = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("^[a-zA-Z0-9-]{1,128}$") })
 
+// namespaceReply is a namespace as it is answered. (Nomad.)
+type namespaceReply struct {
+	*api.Namespace
+	Hash []byte
+}
+
 func (s *server) listNamespaces(r *request) (any, error) {
-	list, index := wait(s, r, func(snap *state.Snapshot, watch memdb.WatchSet) ([]*api.Namespace, uint64) {
+	namespaces, index := wait(s, r, func(snap *state.Snapshot, watch memdb.WatchSet) ([]*api.Namespace, uint64) {
 		return snap.Namespaces(watch, r.prefix), snap.TableIndex("namespaces")
 	})
-	return answer{value: orEmpty(list), index: index}, nil
+	list := make([]namespaceReply, len(namespaces))
+	for i, namespace := range namespaces {
+		list[i] = namespaceReply{namespace, namespaceHash(namespace)}
+	}
+	return answer{value: list, index: index}, nil
 }
 
 func (s *server) noNamespaceName(*request) (any, error) {
@@ -40,7 +50,10 @@ func (s *server) readNamespace(r *request) (any, error) {
 			}
 			return namespace, namespace.ModifyIndex
 		})
-	return answer{value: namespace, index: index}, err
+	if err != nil {
+		return nil, err
+	}
+	return answer{value: namespaceReply{namespace, namespaceHash(namespace)}, index: index}, nil
 }
 
 // writeNamespace makes or changes a namespace. (Nomad: the texts; quotas are

@@ -20,6 +20,12 @@ func TestNamespaces(t *testing.T) {
 	if err != nil || got.Description != "ours" || got.Meta["a"] != "b" || got.CreateIndex < 2 {
 		t.Errorf("the namespace is %+v, %v", got, err)
 	}
+	for name, want := range map[string]string{"default": "C7UbjDwBK0dK8wQq7Izg7SJIzaV+lIo2X7wRtzY3pSw=", "team": "IetIob+LzXY5FGo67vcW6KoVKrx82kMzrJnEsPbTY+c="} { // the first was read from Nomad
+		var hashed struct{ Hash string }
+		if _, err := client.Raw().Query("/v1/namespace/"+name, &hashed, nil); err != nil || hashed.Hash != want {
+			t.Errorf("the hash of %s is %s, %v, not %s", name, hashed.Hash, err, want)
+		}
+	}
 	list, _, err := namespaces.List(nil)
 	if err != nil || len(list) != 2 || list[0].Name != "team" || list[1].Name != "default" {
 		t.Errorf("listed %v, %v", list, err)

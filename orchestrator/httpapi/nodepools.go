@@ -38,6 +38,9 @@ func poolAnswer(pool *api.NodePool) *poolReply {
 	if reply.NodeIdentityTTL == 0 {
 		reply.NodeIdentityTTL = poolIdentityTTL
 	}
+	if !builtinPool(pool.Name) {
+		reply.Hash = contentHash(pool.Meta, pool.Name, pool.Description, reply.NodeIdentityTTL.String())
+	}
 	return reply
 }
 

@@ -32,11 +32,11 @@ func (s *server) nodeList(r *request, read func(*state.Snapshot, memdb.WatchSet)
 		return nil, err
 	}
 	resources := r.query.Get("resources") == "true"
-	stubs := make([]*api.NodeListStub, len(nodes))
+	stubs := make([]listedNode, len(nodes))
 	for i, node := range nodes {
-		stubs[i] = nodeStub(node)
+		stubs[i] = listedNode{NodeListStub: nodeStub(node), HostVolumes: node.HostVolumes}
 		if resources {
-			stubs[i].NodeResources, stubs[i].ReservedResources = node.NodeResources, node.ReservedResources
+			stubs[i].NodeResources, stubs[i].ReservedResources = resourcesOf(node), reservedOf(node)
 		}
 		if r.query.Get("os") == "true" {
 			stubs[i].Attributes = map[string]string{"os.name": node.Attributes["os.name"]}
@@ -66,7 +66,10 @@ func (s *server) readNode(r *request) (any, error) {
 		}
 		return node, node.ModifyIndex
 	})
-	return answer{value: node, index: index}, err
+	if err != nil {
+		return nil, err
+	}
+	return answer{value: nodeAnswer{node, resourcesOf(node), reservedOf(node)}, index: index}, nil
 }
 
 // nodeAllocs are whole allocations, not stubs. (Nomad.)
@@ -75,9 +78,9 @@ func (s *server) nodeAllocs(r *request) (any, error) {
 		allocs := snap.AllocsByNode(watch, r.id())
 		return allocs, listIndex(snap, "allocs", allocs, func(a *api.Allocation) uint64 { return a.ModifyIndex })
 	})
-	whole := make([]*api.Allocation, len(allocs))
+	whole := make([]*allocReply, len(allocs))
 	for i, a := range allocs {
-		whole[i] = withResources(a)
+		whole[i] = s.allocAnswer(a)
 	}
 	return answer{value: whole, index: index}, nil
 }

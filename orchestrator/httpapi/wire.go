@@ -13,7 +13,8 @@ import (
 // allocStub is an allocation in a list.
 type allocStub struct {
 	*api.AllocationListStub
-	DesiredTransition api.DesiredTransition
+	DesiredTransition  api.DesiredTransition
+	AllocatedResources *allocatedResources `json:",omitempty"`
 }
 
 // deployment is one as it is shown.

@@ -36,6 +36,21 @@ func (t *task) cores() []int {
 	return t.saved.Cores
 }
 
+// Cores are the processors that tasks of an allocation have for themselves, by task. (Nomad: ReservedCores.)
+func (r *Runner) Cores(allocID string) map[string][]int {
+	a, err := r.lookup(allocID)
+	if err != nil {
+		return nil // it is gone, and its processors are free
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	cores := map[string][]int{}
+	for _, t := range a.tasks {
+		cores[t.name] = slices.Clone(t.saved.Cores)
+	}
+	return cores
+}
+
 // pinned are the processors that the allocation's tasks have for themselves while they live.
 func (a *alloc) pinned() (cores []int) {
 	a.mu.Lock()
