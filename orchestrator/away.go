@@ -65,9 +65,11 @@ func (w *away) end(node string) map[string]runner.Update {
 // on, but nobody hears of them and the node is told nothing. It counts as having
 // missed its heartbeats at once.
 func (o *Orchestrator) Disconnect(nodeID string) error {
-	r := o.runners[nodeID]
-	if r == nil {
+	if o.runners[nodeID] == nil {
 		return fmt.Errorf("disconnect a node: %q is no node of this agent", nodeID)
+	}
+	if o.loop.away.is(nodeID) {
+		return nil
 	}
 	o.loop.away.begin(nodeID)
 	known := o.store.Snapshot().AllocsByNode(nil, nodeID)
@@ -136,6 +138,9 @@ func (l *loop) giveUpNodes(tx *state.Txn, changed []*api.Allocation) {
 // Reconnect brings a node back into reach: what it has to say is heard, and it
 // is told what to run. One that was collected or purged meanwhile registers again.
 func (o *Orchestrator) Reconnect(nodeID string) error {
+	if !o.loop.away.is(nodeID) {
+		return nil
+	}
 	// Their tasks say so before anything is decided about them.
 	o.runners[nodeID].Reconnected(o.unknownOn(nodeID))
 	held := o.loop.away.end(nodeID)

@@ -44,10 +44,14 @@ func agentCommand(t *terminal) *cli.Command {
 			&cli.IntFlag{Name: "nodes", Value: 1, Usage: "the number of client nodes: `N`"},
 			&cli.BoolFlag{Name: "service", Hidden: true, Usage: "run as the background service of deploy -standalone"},
 		}, logFlags()),
-		Subcommands: []*cli.Command{{
-			Name: "stop", Usage: "end the agent that runs in the background, and all its tasks",
-			Action: func(c *cli.Context) error { return stopAgent(c.Context, t) },
-		}},
+		Subcommands: []*cli.Command{
+			{
+				Name: "stop", Usage: "end the agent that runs in the background, and all its tasks",
+				Action: func(c *cli.Context) error { return stopAgent(c.Context, t) },
+			},
+			reachCommand(t, "disconnect", "take a node out of reach, as a broken network does"),
+			reachCommand(t, "reconnect", "bring a node back into reach"),
+		},
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 0 {
 				return usageError{fmt.Errorf("there is no command %q", "agent "+c.Args().First())}

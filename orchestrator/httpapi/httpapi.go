@@ -29,6 +29,8 @@ type Config struct {
 	Monitor   *monitor.Hub
 	// Runner gives the runner of a node, or nil for a node that is not ours.
 	Runner func(nodeID string) *runner.Runner
+	// Disconnect takes one of our nodes out of reach, Reconnect brings it back.
+	Disconnect, Reconnect func(nodeID string) error
 	// Name is the server's; the machine's by default.
 	Name string
 	// Region, Datacenter and Version are what the agent says of itself.

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"fmt"
 	"net"
+	"net/http"
 	"slices"
 
 	"github.com/hashicorp/go-memdb"
@@ -186,4 +187,19 @@ func (s *server) evaluateNode(r *request) (any, error) {
 		return nil
 	})
 	return answer{value: reply, index: index}, err
+}
+
+// reach takes a node out of reach of the server, or brings it back. (Nomad has no such
+// request: there one cuts a cable, or stops the agent of the node.)
+func (s *server) reach(change func(nodeID string) error) handler {
+	return func(r *request) (any, error) {
+		if s.Runner(r.id()) == nil {
+			return nil, fail(http.StatusNotFound, "node not found")
+		}
+		if err := change(r.id()); err != nil {
+			return nil, err
+		}
+		index := s.Store.Snapshot().TableIndex("nodes")
+		return answer{value: nodeReply{NodeModifyIndex: index, Index: index}, index: index}, nil
+	}
 }

@@ -49,6 +49,8 @@ func (s *server) routes() map[string]route {
 		"/v1/node/{id}/drain":                   {put: s.setDrain},
 		"/v1/node/{id}/purge":                   {put: s.purgeNode},
 		"/v1/node/{id}/evaluate":                {put: s.evaluateNode},
+		"/v1/node/{id}/disconnect":              {put: s.reach(s.Disconnect)},
+		"/v1/node/{id}/reconnect":               {put: s.reach(s.Reconnect)},
 		"/v1/client/fs/ls/{id}":                 {get: s.listFiles},
 		"/v1/client/fs/stat/{id}":               {get: s.statFile},
 		"/v1/client/fs/cat/{id}":                {get: s.catFile},
