@@ -19,13 +19,19 @@ full:
 simulate:
 	go test ./orchestrator -run 'TestSimulation$$' -steps 20000000 -timeout 0
 
-# Each fuzz target for a while; a failure is kept in testdata/fuzz of its package.
+# Each fuzz target for a while, and how often each was executed; a failure is kept
+# in testdata/fuzz of its package.
 FUZZTIME = 1m
 fuzz:
-	@git grep -o 'func Fuzz[A-Za-z]*' -- '*_test.go' | sed 's/func //' | while IFS=: read -r file target; do \
-		echo "$$target in $$(dirname "$$file")"; \
-		go test "./$$(dirname "$$file")" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) || exit 1; \
-	done
+	@git grep -o 'func Fuzz[A-Za-z]*' -- '*_test.go' | sed 's/func //' | { \
+		targets=0 sum=0; \
+		while IFS=: read -r file target; do \
+			said=$$(go test "./$$(dirname "$$file")" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) 2>&1) || { echo "$$said"; exit 1; }; \
+			execs=$$(echo "$$said" | sed -n 's/.*execs: \([0-9]*\).*/\1/p' | tail -n 1); \
+			echo "$$target in $$(dirname "$$file"): $$execs executions"; \
+			targets=$$((targets + 1)) sum=$$((sum + execs)); \
+		done; \
+		echo "$$sum executions of $$targets targets"; }
 
 check:
 	test -z "$$(gofmt -l .)"

@@ -229,6 +229,9 @@ func TestMistakes(t *testing.T) {
 	for text, want := range map[string]string{
 		"ports {\n  http = \"x\"\n}":                       "2:3: ports.http is no whole number",
 		"ports {\n  http = 99999\n}":                       "2:3: 99999 is no port",
+		"ports {\n  http = 1e99999999\n}":                  "2:10: this number has too many digits",
+		"name = \"${1e-99999999}\"":                        "1:8: this number has too many digits",
+		`{"name": 1e99999999}`:                             "1:10: this number has too many digits",
 		"server = \"yes\"":                                 "1:1: server is a block",
 		"server {\n  enabled = \"perhaps\"\n}":             "2:3: server.enabled is neither true nor false",
 		"name = [\"a\"]":                                   "1:1: name is one value",

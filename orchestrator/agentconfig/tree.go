@@ -114,8 +114,11 @@ func ofExpr(expr hcl.Expression, keys map[string]string) (*tree, hcl.Diagnostics
 	if elements, diags := hcl.ExprList(expr); !diags.HasErrors() {
 		return ofList(expr.Range(), elements, keys)
 	}
-	value, diags := expr.Value(nil)
 	t := &tree{at: expr.Range()}
+	if !numbersSmall(expr) {
+		return t, hcl.Diagnostics{mistake(expr.Range(), "this number has too many digits", "")}
+	}
+	value, diags := expr.Value(nil)
 	if diags.HasErrors() || value.IsNull() {
 		return t, diags
 	}
@@ -125,6 +128,34 @@ func ofExpr(expr hcl.Expression, keys map[string]string) (*tree, hcl.Diagnostics
 	}
 	t.text = text.AsString()
 	return t, diags
+}
+
+// numbersSmall tells whether no number of an expression is such as 1e999999999, which
+// would take forever to write out.
+func numbersSmall(expr hcl.Expression) bool {
+	native, ok := expr.(hclsyntax.Expression)
+	if !ok { // in JSON
+		value, _ := expr.Value(nil)
+		return small(value)
+	}
+	all := true
+	hclsyntax.VisitAll(native, func(n hclsyntax.Node) hcl.Diagnostics {
+		if literal, ok := n.(*hclsyntax.LiteralValueExpr); ok {
+			all = all && small(literal.Val)
+		}
+		return nil
+	})
+	return all
+}
+
+func small(value cty.Value) bool {
+	const maxExponent = 4096
+	if value.IsNull() || !value.IsKnown() || value.Type() != cty.Number {
+		return true
+	}
+	f := value.AsBigFloat()
+	exponent := f.MantExp(nil)
+	return !f.IsInf() && exponent <= maxExponent && exponent >= -maxExponent
 }
 
 func ofPairs(at hcl.Range, pairs []hcl.KeyValuePair, keys map[string]string) (*tree, hcl.Diagnostics) {

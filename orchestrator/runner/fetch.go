@@ -96,7 +96,7 @@ func (d *download) run(ctx context.Context, root *os.Root, tmp, taskDir string) 
 	client := &getter.Client{
 		// Only the one that fits: go-getter tries all that accept a source, one after the other.
 		Getters:         []getter.Getter{g},
-		Decompressors:   getter.LimitedDecompressors(d.limits.UnpackFiles, d.limits.UnpackBytes),
+		Decompressors:   d.limits.decompressors(),
 		DisableSymlinks: true,
 	}
 	err = abandoned(ctx, func() error {

@@ -1,10 +1,12 @@
 package runner
 
 import (
+	"archive/zip"
 	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"time"
 
@@ -54,10 +56,17 @@ func (l FetchLimits) timeOf(g getter.Getter) time.Duration {
 const abandonTime = time.Second
 
 // abandoned does get, and leaves it to itself where it does not end with ctx: git's own children live on when git is
-// killed, and hold its output open.
+// killed, and hold its output open. What panics over what it got has failed: the agent goes on.
 func abandoned(ctx context.Context, get func() error) error {
 	done := make(chan error, 1)
-	go func() { done <- get() }()
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				done <- fmt.Errorf("what came cannot be read: %v", p)
+			}
+		}()
+		done <- get()
+	}()
 	select {
 	case err := <-done:
 		return err
@@ -69,6 +78,39 @@ func abandoned(ctx context.Context, get func() error) error {
 	case <-time.After(abandonTime):
 		return ctx.Err()
 	}
+}
+
+// A readableZip refuses archives with a file that cannot be read, over which go-getter panics.
+type readableZip struct{ getter.Decompressor }
+
+func (z readableZip) Decompress(dst, src string, dir bool, umask fs.FileMode) error {
+	if err := openEach(src); err != nil {
+		return fmt.Errorf("unpack the archive: %w", err)
+	}
+	return z.Decompressor.Decompress(dst, src, dir, umask)
+}
+
+func openEach(archive string) error {
+	r, err := zip.OpenReader(archive)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for _, f := range r.File {
+		content, err := f.Open()
+		if err != nil {
+			return fmt.Errorf("%q: %w", f.Name, err)
+		}
+		content.Close()
+	}
+	return nil
+}
+
+// decompressors unpack archives of all kinds within the limits.
+func (l FetchLimits) decompressors() map[string]getter.Decompressor {
+	all := getter.LimitedDecompressors(l.UnpackFiles, l.UnpackBytes)
+	all["zip"] = readableZip{all["zip"]}
+	return all
 }
 
 // A sizeLimit refuses answers that are too long. (Go-getter cuts them off, which nobody would notice.)
