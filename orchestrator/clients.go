@@ -29,7 +29,7 @@ func (l *loop) takeReport(tx *state.Txn, before *api.Allocation, u runner.Update
 	if after.DeploymentStatus != before.DeploymentStatus && after.DeploymentID != "" {
 		l.countHealth(tx, before, &after)
 	}
-	if failedNow(before, &after) && reconcile.CanReschedule(&after, l.Now()) {
+	if failedNow(before, &after) && reconcile.CanReschedule(&after, l.Now(), l.At) {
 		tx.PutEval(l.NewEval(tx, after.Namespace, after.JobID, reconcile.TriggerAllocFailure))
 	}
 	return &after

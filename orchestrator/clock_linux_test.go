@@ -20,7 +20,8 @@ import (
 
 // TestClockIsSet sets the clock of a machine under a running agent, amid a deployment: a day
 // forward and two hours back. The deployment ends successful, what runs runs on, what
-// restarts and is replaced goes on so, and no periodic job is launched twice for a time.
+// restarts and is replaced goes on so, also when the agent is started again an hour earlier,
+// and no periodic job is launched twice for a time.
 func TestClockIsSet(t *testing.T) {
 	if os.Getenv("OSTRO_TEST") == "full" {
 		t.Parallel()
@@ -53,6 +54,9 @@ func TestClockIsSet(t *testing.T) {
 	goesOn(t, a)
 	awaitSlowly(t, "the deployment is over", func() bool { return latest(t, a).Status != api.DeploymentStatusRunning })
 	checkAfterSteps(t, a, begun)
+	setClock(t, -time.Hour)
+	a.Restart(t)
+	goesOn(t, a)
 }
 
 func checkAfterSteps(t *testing.T, a *orchestratortest.Agent, begun []*api.AllocationListStub) {

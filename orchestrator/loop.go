@@ -69,6 +69,7 @@ func newLoop(c loopConfig) *loop {
 // begin looks at everything once, and from then on at what changes.
 func (l *loop) begin(ctx context.Context) {
 	l.ctx, l.cancel = context.WithCancel(ctx)
+	l.takeBack()
 	snap := l.store.Snapshot()
 	l.mu.Lock()
 	for _, eval := range snap.OpenEvals(nil, api.EvalStatusPending) {
@@ -89,6 +90,17 @@ func (l *loop) begin(ctx context.Context) {
 	l.dirty.world = true
 	l.mu.Unlock()
 	l.running.Go(l.run)
+}
+
+// takeBack has nothing of the state lie ahead of now, where the clock was set back while
+// no agent ran.
+func (l *loop) takeBack() {
+	ahead := decide.FindAhead(l.store.Snapshot(), l.Now())
+	if ahead.By == 0 {
+		return
+	}
+	l.log.Warn("the clock was set back: what the state has of later than now counts as of now", "by", ahead.By)
+	l.update("write the state anew", "clock", ahead.Apply)
 }
 
 // end stops the loop: what it has not done waits in the state, and what the

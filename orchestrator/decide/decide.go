@@ -43,7 +43,7 @@ func Apply(tx *state.Txn, changes reconcile.Changes) {
 // Deployment gathers what the fate of a deployment depends on.
 func (c Clock) Deployment(tx *state.Txn, d *api.Deployment) reconcile.ProgressInput {
 	return reconcile.ProgressInput{
-		Now: c.Now(), NewID: c.NewID, Deployment: d, SameSpec: state.SameSpec,
+		Now: c.Now(), At: c.at, NewID: c.NewID, Deployment: d, SameSpec: state.SameSpec,
 		Job:      tx.Job(nil, d.Namespace, d.JobID),
 		Versions: tx.Versions(nil, d.Namespace, d.JobID),
 		Allocs:   tx.AllocsByDeployment(nil, d.ID),

@@ -115,7 +115,7 @@ func (g *group) disconnect() {
 		changed := g.markAway(a)
 		g.desired(g.name).Disconnect++
 		expiry := g.followUpEval(TriggerMaxDisconnect, g.in.Now.Add(lostAfter(a)), descDisconnectFollowUp)
-		at, ok := RescheduleAt(a, g.in.Now)
+		at, ok := RescheduleAt(a, g.in.Now, g.in.At)
 		switch {
 		case !ok, !replaceAway(a), g.decidedByDeployment(a):
 			changed.FollowupEvalID = expiry.ID

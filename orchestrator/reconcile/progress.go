@@ -13,6 +13,7 @@ import (
 // ProgressInput is all that the fate of one deployment depends on.
 type ProgressInput struct {
 	Now   time.Time
+	At    func(nanos int64) time.Time // as that of [Input]
 	NewID func() string
 	// Deployment is the deployment as stored.
 	Deployment *api.Deployment
@@ -83,7 +84,7 @@ func Progress(in ProgressInput) ProgressChanges {
 		if state == nil {
 			continue
 		}
-		if state.ProgressDeadline == 0 || !CanReschedule(a, in.Now) {
+		if state.ProgressDeadline == 0 || !CanReschedule(a, in.Now, in.At) {
 			return in.fail(descFailedUnhealthy, state.AutoRevert)
 		}
 		if forced := a.DesiredTransition.Reschedule; forced == nil || !*forced {

@@ -46,7 +46,7 @@ func (g *group) replaceNow(a *api.Allocation) bool {
 	if isSet(a.DesiredTransition.ForceReschedule) && ended(a) {
 		return true
 	}
-	at, ok := RescheduleAt(a, g.in.Now)
+	at, ok := RescheduleAt(a, g.in.Now, g.in.At)
 	if !ok {
 		return false
 	}
@@ -65,7 +65,7 @@ func (g *group) replaceLater(a *api.Allocation) (time.Time, bool) {
 	if g.decidedByDeployment(a) {
 		return time.Time{}, false
 	}
-	at, ok := RescheduleAt(a, g.in.Now)
+	at, ok := RescheduleAt(a, g.in.Now, g.in.At)
 	return at, ok && at.After(g.in.Now.Add(soon))
 }
 
@@ -115,9 +115,9 @@ func (g *group) waitsToReschedule() bool {
 }
 
 // CanReschedule tells whether its policy lets a failed allocation be replaced
-// at all, now or later.
-func CanReschedule(a *api.Allocation, now time.Time) bool {
-	_, ok := RescheduleAt(a, now)
+// at all, now or later. What at is stands at [Input].
+func CanReschedule(a *api.Allocation, now time.Time, at func(nanos int64) time.Time) bool {
+	_, ok := RescheduleAt(a, now, at)
 	return ok
 }
 
@@ -129,25 +129,26 @@ func policyOf(a *api.Allocation) *api.ReschedulePolicy {
 	return nil
 }
 
-// RescheduleAt tells when its policy lets a failed allocation be replaced.
-// (Nomad: S2.)
-func RescheduleAt(a *api.Allocation, now time.Time) (time.Time, bool) {
+// RescheduleAt tells when its policy lets a failed allocation be replaced. What at
+// is stands at [Input]. (Nomad: S2.)
+func RescheduleAt(a *api.Allocation, now time.Time, at func(nanos int64) time.Time) (time.Time, bool) {
+	in := Input{Now: now, At: at}
 	policy := policyOf(a)
 	if policy == nil || *a.Job.Type == api.JobTypeSystem || *a.Job.Type == api.JobTypeSysbatch {
 		return time.Time{}, false
 	}
 	if !*policy.Unlimited {
-		if *policy.Attempts == 0 || attemptsWithin(a, *policy.Interval, now) >= *policy.Attempts {
+		if *policy.Attempts == 0 || in.attemptsWithin(a, *policy.Interval) >= *policy.Attempts {
 			return time.Time{}, false
 		}
 	}
-	return failedAt(a, now).Add(rescheduleDelay(a, policy)), true
+	return in.failedAt(a, now).Add(in.rescheduleDelay(a, policy)), true
 }
 
-func attemptsWithin(a *api.Allocation, interval time.Duration, now time.Time) int {
+func (in Input) attemptsWithin(a *api.Allocation, interval time.Duration) int {
 	n := 0
 	for _, e := range rescheduleEvents(a) {
-		if now.Sub(time.Unix(0, e.RescheduleTime)) < interval {
+		if in.Now.Sub(in.at(e.RescheduleTime)) < interval {
 			n++
 		}
 	}
@@ -161,19 +162,25 @@ func rescheduleEvents(a *api.Allocation) []*api.RescheduleEvent {
 	return a.RescheduleTracker.Events
 }
 
-// failedAt is when the last task of an allocation ended.
-func failedAt(a *api.Allocation, now time.Time) time.Time {
+// failedAt is when the last task of an allocation ended; never later than now, also
+// where the clock was set back since.
+func (in Input) failedAt(a *api.Allocation, unknown time.Time) time.Time {
 	var last time.Time
 	for _, state := range a.TaskStates {
 		if state.FinishedAt.After(last) {
 			last = state.FinishedAt
 		}
 	}
-	if last.IsZero() {
-		if a.ModifyTime == 0 {
-			return now
-		}
-		return time.Unix(0, a.ModifyTime)
+	switch {
+	case !last.IsZero():
+		last = in.at(last.UnixNano())
+	case a.ModifyTime == 0:
+		return unknown
+	default:
+		last = in.at(a.ModifyTime)
+	}
+	if last.After(in.Now) {
+		return in.Now
 	}
 	return last
 }
@@ -182,7 +189,7 @@ func failedAt(a *api.Allocation, now time.Time) time.Time {
 // It grows with the attempts, and starts again when one lived longer than the
 // greatest delay. (Nomad: S2.) An event bears no delay on the wire, so the
 // series is counted again from the events.
-func rescheduleDelay(a *api.Allocation, policy *api.ReschedulePolicy) time.Duration {
+func (in Input) rescheduleDelay(a *api.Allocation, policy *api.ReschedulePolicy) time.Duration {
 	base, ceiling := *policy.Delay, *policy.MaxDelay
 	if *policy.DelayFunction == "constant" {
 		return base
@@ -191,10 +198,10 @@ func rescheduleDelay(a *api.Allocation, policy *api.ReschedulePolicy) time.Durat
 	var before time.Duration
 	delay := base
 	for i, e := range events {
-		born := time.Unix(0, e.RescheduleTime)
-		died := failedAt(a, born)
+		born := in.at(e.RescheduleTime)
+		died := in.failedAt(a, born)
 		if i+1 < len(events) {
-			died = time.Unix(0, events[i+1].RescheduleTime).Add(-delay)
+			died = in.at(events[i+1].RescheduleTime).Add(-delay)
 		}
 		next := delay * 2
 		if *policy.DelayFunction == "fibonacci" {
@@ -221,7 +228,7 @@ func (c *computation) trackReschedule(a, previous *api.Allocation) {
 	case policy == nil:
 	case !*policy.Unlimited:
 		events = slices.DeleteFunc(events, func(e *api.RescheduleEvent) bool {
-			return c.in.Now.Sub(time.Unix(0, e.RescheduleTime)) > *policy.Interval
+			return c.in.Now.Sub(c.in.at(e.RescheduleTime)) > *policy.Interval
 		})
 	case len(events) >= keptEvents:
 		events = events[len(events)-keptEvents+1:]

@@ -394,7 +394,7 @@ func (g *group) moveAll() {
 			g.stop(a, descMigrating)
 		case batch && isSet(a.DesiredTransition.Reschedule):
 			g.stop(a, descMigrating)
-			if at, ok := RescheduleAt(a, g.in.Now); ok {
+			if at, ok := RescheduleAt(a, g.in.Now, g.in.At); ok {
 				g.change(a).FollowupEvalID = g.followUpEval(TriggerReschedule, at, descReschedulingFollowUp).ID
 			}
 		default:

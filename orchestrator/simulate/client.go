@@ -234,7 +234,7 @@ func (w *world) fail(id string) {
 	switch {
 	case unjudged:
 		w.count(before, &after)
-	case reconcile.CanReschedule(&after, w.now):
+	case reconcile.CanReschedule(&after, w.now, nil):
 		w.ask("alloc-failure")
 	}
 	w.follow(c)
