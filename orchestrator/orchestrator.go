@@ -257,7 +257,7 @@ func (o *Orchestrator) handler() http.Handler {
 	return httpapi.New(httpapi.Config{
 		Store: o.store, Events: &o.events, Telemetry: o.measure, Gauges: o.gauges, Monitor: &o.monitor,
 		Runner: func(nodeID string) *runner.Runner { return o.runners[nodeID] }, Disconnect: o.Disconnect, Reconnect: o.Reconnect,
-		Name:   o.conf.Node.Name, Region: o.conf.Region, Datacenter: o.conf.Datacenter, Version: o.conf.Version, Address: o.addr,
+		Name: o.conf.Node.Name, Region: o.conf.Region, Datacenter: o.conf.Datacenter, Version: o.conf.Version, Address: o.addr,
 		Token: o.conf.Token, ACL: o.conf.ACL, Clock: o.planner.Clock, Planner: o.planner, Log: o.conf.Log,
 	})
 }
