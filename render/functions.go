@@ -127,7 +127,7 @@ func (e *execution) fileContents(name string) (string, error) {
 		paths = append(paths, filepath.Join(up.source.dir(), name))
 	}
 	for _, path := range append(paths, name) {
-		text, err := readBounded(path)
+		text, err := readBounded(e.run.ctx, path)
 		if err == nil {
 			return string(text), nil
 		}

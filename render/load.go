@@ -47,7 +47,7 @@ func LoadVariables(ctx context.Context, files []string, stdin io.Reader) (Variab
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("read variable files: %w", err)
 		}
-		loaded, loadDiags := loadFile(file, stdin)
+		loaded, loadDiags := loadFile(ctx, file, stdin)
 		diags = append(diags, loadDiags...)
 		vars.Merge(loaded)
 	}
@@ -57,14 +57,14 @@ func LoadVariables(ctx context.Context, files []string, stdin io.Reader) (Variab
 	return vars, nil
 }
 
-func loadFile(file string, stdin io.Reader) (map[string]any, hcl.Diagnostics) {
+func loadFile(ctx context.Context, file string, stdin io.Reader) (map[string]any, hcl.Diagnostics) {
 	parse := parserFor(file)
 	if parse == nil {
 		return nil, fail(wholeFile(file),
 			fmt.Sprintf("%s is not a variable file that can be read", file),
 			"variable files end in .yaml, .yml, .json, .tf, .tfvars or .hcl, or are - for stdin")
 	}
-	src, err := readFile(file, stdin)
+	src, err := readFile(ctx, file, stdin)
 	if err != nil {
 		return nil, fail(wholeFile(file), fmt.Sprintf("the variable file cannot be read: %s", reason(err)), "")
 	}
@@ -114,24 +114,44 @@ func parseUnknown(file string, src []byte) (map[string]any, hcl.Diagnostics) {
 	return nil, yamlDiags
 }
 
-func readFile(file string, stdin io.Reader) ([]byte, error) {
+func readFile(ctx context.Context, file string, stdin io.Reader) ([]byte, error) {
 	if file != "-" {
-		return readBounded(file)
+		return readBounded(ctx, file)
 	}
 	if stdin == nil {
 		return nil, errors.New("there is no standard input")
 	}
-	return readAll(stdin)
+	return awaited(ctx, func() ([]byte, error) { return readAll(stdin) })
 }
 
 // readBounded reads a file of at most MaxSize bytes.
-func readBounded(file string) ([]byte, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
+func readBounded(ctx context.Context, file string) ([]byte, error) {
+	return awaited(ctx, func() ([]byte, error) {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		return readAll(f)
+	})
+}
+
+// awaited does read, and leaves it to itself when ctx ends: a pipe that nobody
+// writes to lets neither an open nor a read go.
+func awaited(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
+	var src []byte
+	done := make(chan error, 1)
+	go func() {
+		text, err := read()
+		src = text
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return src, err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
 	}
-	defer f.Close()
-	return readAll(f)
 }
 
 func readAll(r io.Reader) ([]byte, error) {

@@ -29,7 +29,7 @@ type Options struct {
 // File renders the template in a file. Errors are hcl.Diagnostics, unless ctx
 // is done.
 func File(ctx context.Context, path string, vars Variables, opts Options) (*Document, error) {
-	text, err := readBounded(path)
+	text, err := readBounded(ctx, path)
 	if err != nil {
 		return nil, fail(wholeFile(path), fmt.Sprintf("the template cannot be read: %s", reason(err)), "")
 	}

@@ -81,6 +81,9 @@ func (r *run) render(src *source) (*Document, error) {
 // note records why an attempt failed, and reports whether another one may
 // find more.
 func (r *run) note(err error) (again bool, final error) {
+	if r.ctx.Err() != nil {
+		return false, fmt.Errorf("render: %w", context.Cause(r.ctx))
+	}
 	if isFinal(err) && !errors.Is(err, errTooLarge) {
 		return false, fmt.Errorf("render: %w", err)
 	}
@@ -228,7 +231,7 @@ func (e *execution) include(file string, data ...any) (string, error) {
 	if err := e.cycle(path); err != nil {
 		return "", err
 	}
-	text, err := readBounded(path)
+	text, err := readBounded(e.run.ctx, path)
 	if err != nil {
 		return "", fmt.Errorf("%s cannot be read: %s", path, reason(err))
 	}

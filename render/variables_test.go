@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -142,7 +143,23 @@ func TestLoadVariablesStops(t *testing.T) {
 	if _, err := render.LoadVariables(ctx, []string{"x.yaml"}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
+	// A pipe that nobody writes to holds nobody.
+	ctx, cancel = context.WithCancel(t.Context())
+	stdin, nobody := io.Pipe()
+	defer nobody.Close()
+	begun := readFunc(func(p []byte) (int, error) {
+		cancel()
+		return stdin.Read(p)
+	})
+	if _, err := render.LoadVariables(ctx, []string{"-"}, begun); err == nil || !strings.Contains(err.Error(), "context canceled") {
+		t.Errorf("got %v", err)
+	}
 }
+
+// A readFunc is a reader.
+type readFunc func([]byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
 
 func TestFilesThatCannotBeRead(t *testing.T) {
 	_, err := render.LoadVariables(t.Context(), []string{"no/such.yaml", "no/such.json", "x.toml", "noextension"}, nil)

@@ -113,6 +113,8 @@ func pick[T any](c *cli.Context, name string, configured T, flag func(string) T)
 // run goes the whole road. Nothing is uploaded, dialled or submitted before
 // every template has been read.
 func (d *deployment) run(ctx context.Context) error {
+	ctx, cancel := d.bounded(ctx)
+	defer cancel()
 	jobs, err := d.parseAll(ctx)
 	if err != nil {
 		return err
@@ -127,8 +129,6 @@ func (d *deployment) run(ctx context.Context) error {
 			return err
 		}
 	}
-	ctx, cancel := d.bounded(ctx)
-	defer cancel()
 	if err := d.checkProtection(ctx, jobs); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 
 	"github.com/hashicorp/hcl/v2"
@@ -49,6 +50,10 @@ func (p *project) render(ctx context.Context, job config.Job) (*render.Document,
 // parse renders a template and reads the job in it.
 func (p *project) parse(ctx context.Context, job config.Job) (*rendered, error) {
 	doc, vars, err := p.render(ctx, job)
+	if err != nil && context.Cause(ctx) == errTimeout {
+		return nil, withHint(fmt.Errorf("%s was not rendered in the time of -timeout", job.Template),
+			"look for a loop without an end, or for a file or server that does not answer")
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -250,7 +250,7 @@ func (t *terminal) diagnostic(d *hcl.Diagnostic, mark string, sources map[string
 	} else {
 		// The place comes first, so that editors and people find it.
 		fmt.Fprintf(t.err, "%s%s%s\n", printable(position(d.Subject)), strings.TrimPrefix(mark, "error: "), printable(d.Summary))
-		if line := sourceLine(d.Subject, sources); line != "" {
+		if line := t.excerpt(d.Subject, sources); line != "" {
 			fmt.Fprintf(t.err, "    %s\n", printable(line))
 		}
 	}
@@ -264,21 +264,4 @@ func (t *terminal) diagnostic(d *hcl.Diagnostic, mark string, sources map[string
 
 func position(r *hcl.Range) string {
 	return fmt.Sprintf("%s:%d:%d: ", r.Filename, r.Start.Line, max(r.Start.Column, 1))
-}
-
-func sourceLine(r *hcl.Range, sources map[string][]byte) string {
-	text, ok := sources[r.Filename]
-	if !ok {
-		var err error
-		if text, err = os.ReadFile(r.Filename); err != nil {
-			return ""
-		}
-	}
-	n := 0
-	for line := range strings.Lines(string(text)) {
-		if n++; n == r.Start.Line {
-			return strings.TrimRight(line, "\r\n")
-		}
-	}
-	return ""
 }

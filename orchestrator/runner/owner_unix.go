@@ -29,7 +29,7 @@ func ownerOf(name string) func(path string) error {
 		if uid == os.Geteuid() {
 			return nil
 		}
-		return os.Chown(path, uid, -1)
+		return os.Lchown(path, uid, -1) // never what a link leads to
 	}
 }
 
