@@ -96,9 +96,6 @@ func (a Artifact) evaluate(buildDir string) (artifactBody, error) {
 	return body, nil
 }
 
-// HasBuild reports whether there is a command to run before the files are there.
-func (a Artifact) HasBuild() bool { return a.body.Attributes["build"] != nil }
-
 // Command is the build command, to run in Dir; nil where there is none.
 // buildDir is an existing folder for what it makes, outside the source tree.
 // Errors are hcl.Diagnostics.

@@ -242,13 +242,3 @@ func (f *File) EnvironmentNames() []string {
 	slices.Sort(names)
 	return names
 }
-
-// Artifact returns the artifact of that name, or nil.
-func (f *File) Artifact(name string) *Artifact {
-	for i := range f.Artifacts {
-		if f.Artifacts[i].Name == name {
-			return &f.Artifacts[i]
-		}
-	}
-	return nil
-}

@@ -83,9 +83,6 @@ environment "a" { protected = true }
 	if !f.Environments["a"].Protected {
 		t.Error("environment a is not protected")
 	}
-	if f.Artifact("web") == nil || f.Artifact("wbe") != nil {
-		t.Error("Artifact does not go by the name")
-	}
 	if _, err := f.Select("bb"); err == nil || !strings.Contains(err.Error(), `did you mean "b"?`) {
 		t.Errorf("Select of an unknown environment: %v", err)
 	}

@@ -26,12 +26,12 @@ func (p *PlanResult) NoChange() bool { return p.JobDiff != nil && p.JobDiff.Type
 // Plan asks the server what registering the job would change and where it would
 // run. Nothing is stored. The job is sent as it is, see [RunningCounts].
 func Plan(ctx context.Context, c *api.Client, job *api.Job) (*PlanResult, error) {
-	return plan(ctx, c, job, false, contactBudget)
+	return plan(ctx, c, job, contactBudget)
 }
 
-func plan(ctx context.Context, c *api.Client, job *api.Job, policyOverride bool, budget time.Duration) (*PlanResult, error) {
+func plan(ctx context.Context, c *api.Client, job *api.Job, budget time.Duration) (*PlanResult, error) {
 	id := deref(job.ID)
-	opts := &api.PlanOptions{Diff: true, PolicyOverride: policyOverride}
+	opts := &api.PlanOptions{Diff: true}
 	reply, err := retry(ctx, "plan job "+id, budget, requestTimeout, func(ctx context.Context) (*api.JobPlanResponse, error) {
 		reply, _, err := c.Jobs().PlanOpts(job, opts, writeOptions(ctx, job))
 		return reply, err

@@ -20,7 +20,6 @@ type Options struct {
 	ForceBatch      bool               // launch a periodic job at once
 	ForceCount      bool               // use the job's counts, not those that run
 	CheckIndex      *uint64            // the only job modify index to submit over; 0: the job must not exist
-	PolicyOverride  bool               // override soft-mandatory Sentinel policies
 	RefuseNoChanges bool               // return ErrNoChanges instead of a Receipt with NoChange
 	WaitForCapacity time.Duration      // above 0, what cannot be placed now is submitted all the same
 	Submission      *api.JobSubmission // the source to store with the version, may be nil
@@ -101,7 +100,7 @@ func (s *submitter) once(ctx context.Context) (*Receipt, error) {
 		return s.register(ctx, job, previous)
 	}
 
-	p, err := plan(ctx, s.client, job, s.opts.PolicyOverride, contactBudget)
+	p, err := plan(ctx, s.client, job, contactBudget)
 	if err != nil {
 		return nil, err
 	}
@@ -143,10 +142,9 @@ func (s *submitter) checkIndex(have uint64) error {
 // no way back, and it is sought until ctx ends.
 func (s *submitter) register(ctx context.Context, job, previous *api.Job) (*Receipt, error) {
 	opts := &api.RegisterOptions{
-		EnforceIndex:   !s.opts.Force || s.opts.CheckIndex != nil,
-		ModifyIndex:    jobIndex(previous),
-		PolicyOverride: s.opts.PolicyOverride,
-		Submission:     s.opts.Submission,
+		EnforceIndex: !s.opts.Force || s.opts.CheckIndex != nil,
+		ModifyIndex:  jobIndex(previous),
+		Submission:   s.opts.Submission,
 	}
 	told := false
 	defer func() {
@@ -204,7 +202,7 @@ func (s *submitter) settle(ctx context.Context, job, previous *api.Job) (*Receip
 	if jobIndex(now) == jobIndex(previous) {
 		return nil, nil
 	}
-	p, err := plan(ctx, s.client, job, s.opts.PolicyOverride, 0)
+	p, err := plan(ctx, s.client, job, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -13,11 +13,6 @@ type Garbage struct {
 	Nodes       []*api.Node
 }
 
-// Empty tells whether there is nothing to remove.
-func (g Garbage) Empty() bool {
-	return len(g.Jobs)+len(g.Allocs)+len(g.Evals)+len(g.Deployments)+len(g.Nodes) == 0
-}
-
 // Remove deletes garbage, with the versions of jobs that only removed
 // allocations still ran.
 func (tx *Txn) Remove(g Garbage) {
