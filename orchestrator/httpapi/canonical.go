@@ -46,9 +46,7 @@ func (s *server) canonicalize(r *request, job *api.Job) error {
 	job.Dispatched, job.ParentID = false, new("")
 	nilIfNone(&job.Affinities)
 	nilIfNone(&job.Spreads)
-	if job.DispatchIdempotencyToken == nil {
-		job.DispatchIdempotencyToken = new("")
-	}
+	job.DispatchIdempotencyToken, job.ConsulNamespace = new(""), new("") // They are set by a dispatch, and by a Consul of the enterprise.
 	if *job.NodePool == "" {
 		job.NodePool = new(api.NodePoolDefault)
 	}
@@ -113,6 +111,9 @@ func canonicalizeGroup(job *api.Job, group *api.TaskGroup) {
 	group.PreventRescheduleOnLost = new(false)
 	//lint:ignore SA1019 Clients still send them; they live on in the disconnect block.
 	group.StopAfterClientDisconnect, group.MaxClientDisconnect = nil, nil
+	if d := group.Disconnect; d != nil && d.Reconcile != nil && *d.Reconcile == "" {
+		d.Reconcile = new(api.ReconcileOptionBestScore)
+	}
 	nilIfNone(&group.Affinities)
 	nilIfNone(&group.Spreads)
 	maps.DeleteFunc(group.Volumes, func(_ string, v *api.VolumeRequest) bool { return v.Type != "host" && v.Type != "csi" })
@@ -151,9 +152,14 @@ func canonicalizeTask(job *api.Job, group *api.TaskGroup, task *api.Task) {
 	if task.Identity == nil {
 		task.Identity = &api.WorkloadIdentity{}
 	}
-	task.Identity.Name = defaultIdentity
-	if len(task.Identity.Audience) == 0 {
-		task.Identity.Audience = []string{"nomadproject.io"}
+	task.Identity.Name = cmp.Or(task.Identity.Name, defaultIdentity)
+	if task.Identity.Name == defaultIdentity {
+		task.Identity.Audience = []string{"nomadproject.io"} // It is for Nomad alone.
+	}
+	for _, artifact := range task.Artifacts {
+		if *artifact.GetterMode == "" {
+			artifact.GetterMode = new("any")
+		}
 	}
 	for _, policy := range task.ScalingPolicies {
 		canonicalizeScaling(job, policy, map[string]string{"Group": *group.Name, "Task": task.Name})
@@ -194,7 +200,7 @@ func canonicalizeServices(services []*api.Service, job, group, label, task strin
 		for i := range service.Checks {
 			check := &service.Checks[i]
 			check.Name = cmp.Or(check.Name, fmt.Sprintf("service: %q check", service.Name))
-			check.TaskName = cmp.Or(check.TaskName, task)
+			check.TaskName = cmp.Or(check.TaskName, service.TaskName)
 		}
 	}
 }

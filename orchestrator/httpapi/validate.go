@@ -100,7 +100,8 @@ func validateJob(job *api.Job) error {
 	p.refuse(strings.Contains(*job.ID, "\x00"), "Job ID contains a null character")
 	p.refuse(*job.Name == "", "Missing job name")
 	p.refuse(strings.Contains(*job.Name, "\x00"), "Job Name contains a null character")
-	p.refuse(!slices.Contains([]string{api.JobTypeService, api.JobTypeBatch, api.JobTypeSystem, api.JobTypeSysbatch}, *job.Type),
+	p.refuse(*job.Type == "", "Missing job type")
+	p.refuse(!slices.Contains([]string{"", api.JobTypeService, api.JobTypeBatch, api.JobTypeSystem, api.JobTypeSysbatch}, *job.Type),
 		"Invalid job type: %q", *job.Type)
 	p.refuse(slices.Contains(job.Datacenters, ""), "Job datacenter must be non-empty string")
 	p.refuse(len(job.TaskGroups) == 0, "Missing job task groups")

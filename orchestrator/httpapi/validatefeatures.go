@@ -105,7 +105,9 @@ func refuseClusters(job *api.Job) error {
 			}
 		}
 		for _, s := range services {
-			clusters = append(clusters, s.Cluster)
+			if s.Provider == api.ServiceProviderConsul {
+				clusters = append(clusters, s.Cluster)
+			}
 		}
 	}
 	for _, cluster := range clusters {

@@ -22,9 +22,8 @@ func validateConstraints(p *problems, constraints []*api.Constraint) {
 
 func validateConstraint(c *api.Constraint) error {
 	p := &problems{}
+	p.refuse(c.Operand == "", "Missing constraint operand")
 	switch c.Operand {
-	case "":
-		p.refuse(true, "Missing constraint operand")
 	case api.ConstraintDistinctHosts:
 		return nil
 	case api.ConstraintSetContains, api.ConstraintSetContainsAll, api.ConstraintSetContainsAny:
@@ -45,8 +44,30 @@ func validateConstraint(c *api.Constraint) error {
 		p.refuse(!known, "Unknown constraint type %q", c.Operand)
 	}
 	p.refuse(c.LTarget == "", "no attribute provided but is required by operator")
+	p.all(validateAttribute(c.LTarget))
 	return p.err()
 }
+
+// validateAttribute checks that a constraint asks for what a node may have. What is no variable is taken as it stands.
+func validateAttribute(target string) error {
+	name, variable := strings.CutPrefix(target, "${")
+	name, closed := strings.CutSuffix(name, "}")
+	group, _, grouped := strings.Cut(name, ".")
+	switch {
+	case !strings.HasPrefix(target, "$"):
+		return nil
+	case !variable:
+		return textErrorf("attribute %q is missing an opening brace", target)
+	case !closed:
+		return textErrorf("attribute %q is missing a closing brace", target)
+	case slices.Contains(nodeProperties, name), grouped && slices.Contains([]string{"attr", "device", "meta"}, group):
+		return nil
+	}
+	return textErrorf("unsupported attribute %q", target)
+}
+
+// nodeProperties are those that a node has beside its attributes and its meta.
+var nodeProperties = []string{"node.unique.id", "node.datacenter", "node.unique.name", "node.class", "node.pool"}
 
 // validatePattern checks what an operator compares with that reads it as a
 // language of its own.

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -43,14 +44,8 @@ func validateDelays(r *api.ReschedulePolicy) error {
 
 // validateAttempts checks that the interval has room for all attempts with their delays.
 func validateAttempts(r *api.ReschedulePolicy) error {
-	times := attemptTimes(r)
-	fit := 0
-	for _, t := range times {
-		if t < *r.Interval || t == *r.Interval && *r.DelayFunction != "exponential" {
-			fit++
-		}
-	}
-	if fit == len(times) {
+	fit, needed := viableAttempts(r)
+	if fit == *r.Attempts {
 		return nil
 	}
 	p := &problems{}
@@ -60,36 +55,59 @@ func validateAttempts(r *api.ReschedulePolicy) error {
 		p.refuse(true, "Nomad can only make %v attempts in %v with initial delay %v, delay function %q, and delay ceiling %v",
 			fit, *r.Interval, *r.Delay, *r.DelayFunction, *r.MaxDelay)
 	}
-	p.refuse(true, "Set the interval to at least %v to accommodate %v attempts", times[len(times)-1].Round(time.Second), *r.Attempts)
+	p.refuse(true, "Set the interval to at least %v to accommodate %v attempts", needed.Round(time.Second), *r.Attempts)
 	return p.err()
 }
 
-// attemptTimes is after how long each attempt comes, as Nomad reckons here: the delays that grow are not added up before they
-// reach their ceiling.
-func attemptTimes(r *api.ReschedulePolicy) []time.Duration {
-	var times []time.Duration
-	last, before, ceiling := *r.Delay, time.Duration(0), *r.MaxDelay
-	capped := false
-	for i := range *r.Attempts {
+// viableAttempts is how many attempts the interval has room for, and how long all of them take, as Nomad reckons here: the
+// delays that grow are not added up before they reach their ceiling. It costs the same for any number of attempts.
+func viableAttempts(r *api.ReschedulePolicy) (fit int, needed time.Duration) {
+	attempts, delay, ceiling := *r.Attempts, *r.Delay, *r.MaxDelay
+	if *r.DelayFunction == "constant" {
+		if needed = time.Duration(attempts) * delay; *r.Interval < needed {
+			return int(*r.Interval / delay), needed
+		}
+		return attempts, needed
+	}
+	room := *r.Interval // An attempt fits that comes by then.
+	if *r.DelayFunction == "exponential" {
+		room--
+	}
+	last, before := delay, time.Duration(0)
+	for i := range attempts {
 		next := last
 		switch {
-		case *r.DelayFunction == "constant":
-			next = time.Duration(i+1) * *r.Delay
-		case *r.DelayFunction == "exponential" && i > 0 && !capped:
-			next = *r.Delay << min(i, 32)
-		case *r.DelayFunction == "fibonacci" && i > 1 && !capped:
+		case *r.DelayFunction == "exponential" && i > 0:
+			next = doubled(last)
+		case i > 1:
 			next = last + before
-		case capped:
-			next = last + ceiling
 		}
-		if *r.DelayFunction != "constant" && !capped && next > ceiling {
-			capped = true
+		if next > ceiling || next < last {
 			if next = ceiling; *r.DelayFunction == "exponential" {
-				next = last + ceiling
+				next = last + min(ceiling, math.MaxInt64-last)
 			}
+			return fit + roomFor(attempts-i, next, ceiling, room), next + time.Duration(attempts-i-1)*ceiling
 		}
-		before, last = last, next
-		times = append(times, next)
+		if next <= room {
+			fit++
+		}
+		before, last, needed = last, next, next
 	}
-	return times
+	return fit, needed
+}
+
+// doubled is twice a duration, and the longest there is when that is too much.
+func doubled(d time.Duration) time.Duration {
+	if d > math.MaxInt64/2 {
+		return math.MaxInt64
+	}
+	return 2 * d
+}
+
+// roomFor is how many of n attempts come within the room, the first at a time and each other a step later.
+func roomFor(n int, first, step, room time.Duration) int {
+	if first > room {
+		return 0
+	}
+	return min(n, 1+int((room-first)/step))
 }

@@ -70,10 +70,29 @@ func validateResources(r *api.Resources) error {
 	least.refuse(*r.CPU < 1 && *r.Cores == 0, "minimum CPU value is 1; got %d", *r.CPU)
 	least.refuse(*r.MemoryMB < 10, "minimum MemoryMB value is 10; got %d", *r.MemoryMB)
 	p.all(least.err())
+	for i, device := range r.Devices {
+		p.within(validateDevice(device), "device %d failed validation", i+1)
+	}
 	p.refuse(*r.MemoryMaxMB != 0 && *r.MemoryMaxMB != -1 && *r.MemoryMaxMB < *r.MemoryMB,
 		"MemoryMaxMB value (%d) should be larger than MemoryMB value (%d)", *r.MemoryMaxMB, *r.MemoryMB)
 	p.refuse(*r.SecretsMB > *r.MemoryMB, "SecretsMB value (%d) cannot be larger than MemoryMB value (%d)", *r.SecretsMB, *r.MemoryMB)
 	p.refuse(*r.SecretsMB < 0, "SecretsMB value (%d) cannot be negative", *r.SecretsMB)
+	return p.err()
+}
+
+func validateDevice(d *api.RequestedDevice) error {
+	p := &problems{}
+	p.refuse(d.Name == "", "device name must be given as one of the following: type, vendor/type, or vendor/type/name")
+	for i, c := range d.Constraints {
+		if c.Operand == api.ConstraintDistinctHosts || c.Operand == api.ConstraintDistinctProperty {
+			p.refuse(true, "Constraint %d validation failed: using unsupported operand %q", i+1, c.Operand)
+			continue
+		}
+		p.within(validateConstraint(c), "Constraint %d validation failed", i+1)
+	}
+	for i, a := range d.Affinities {
+		p.within(validateAffinity(a), "Affinity %d validation failed", i+1)
+	}
 	return p.err()
 }
 
@@ -107,6 +126,9 @@ func validateArtifact(a *api.TaskArtifact) error {
 
 // validateChecksum checks TYPE:HEX.
 func validateChecksum(sum string) error {
+	if sum == "" {
+		return textError("checksum value cannot be empty")
+	}
 	kind, text, found := strings.Cut(sum, ":")
 	if !found || strings.Contains(text, ":") {
 		return fmt.Errorf("checksum must be given as \"type:value\"; got %q", sum)
