@@ -14,6 +14,9 @@ func (s *server) listAllocs(r *request) (any, error) {
 	if err := checkPrefix("alloc lookup failed: index error: ", r.prefix); err != nil {
 		return nil, err
 	}
+	if err := checkStubFlags(r); err != nil {
+		return nil, err
+	}
 	allocs, index := wait(s, r, func(snap *state.Snapshot, watch memdb.WatchSet) ([]*api.Allocation, uint64) {
 		allocs := slices.DeleteFunc(snap.Allocs(watch), func(a *api.Allocation) bool {
 			return !r.in(a.Namespace) || !hasIDPrefix(a.ID, r.prefix)
@@ -22,6 +25,15 @@ func (s *server) listAllocs(r *request) (any, error) {
 	})
 	list, next, err := page(r, allocs, func(a *api.Allocation) key { return ageKey(r, a.CreateIndex, a.ID) })
 	return answer{value: s.allocStubs(r, list), index: index, next: next}, err
+}
+
+// checkStubFlags refuses what is no bool among the parameters of allocStubs.
+func checkStubFlags(r *request) error {
+	_, err := r.flag("resources")
+	if err == nil {
+		_, err = r.flag("task_states")
+	}
+	return err
 }
 
 // allocStubs shorten allocations for a list; ?resources and ?task_states widen

@@ -42,7 +42,7 @@ func (s *server) restartAlloc(r *request) (any, error) {
 		}
 	}
 	if req.AllTasks && req.TaskName != "" {
-		return nil, badRequest("cannot restart task %q when all tasks are to be restarted", req.TaskName)
+		return nil, textError("task name cannot be set when restarting all tasks")
 	}
 	node, err := s.allocRunner(r.id())
 	if err != nil {

@@ -69,7 +69,7 @@ func (s *server) writeNamespace(r *request) (any, error) {
 	p := problems{}
 	p.refuse(!validNamespace().MatchString(namespace.Name), "invalid name %q. Must match regex %s", namespace.Name, validNamespace())
 	p.refuse(len(namespace.Description) > maxDescription, "description longer than %d", maxDescription)
-	p.refuse(namespace.NodePoolConfiguration != nil, "invalid node pool configuration: %s", unlicensedPools)
+	p.refuse(namespace.NodePoolConfiguration != nil, "invalid node pool configuration: Node Pools Governance is unlicensed.")
 	if err := p.err(); err != nil {
 		return nil, fail(http.StatusInternalServerError, "Invalid namespace %q: %v", namespace.Name, err)
 	}

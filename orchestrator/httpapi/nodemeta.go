@@ -67,6 +67,9 @@ func (s *server) writeNodeMeta(r *request) (any, error) {
 		return nil, badRequest("missing required Meta object")
 	}
 	for name := range req.Meta {
+		if name == "" {
+			return nil, badRequest("metadata keys must not be empty")
+		}
 		if !validMetaName().MatchString(name) {
 			return nil, badRequest("%q is invalid; metadata keys must be valid dotted hcl identifiers", name)
 		}

@@ -71,9 +71,6 @@ func (s *server) readNodePool(r *request) (any, error) {
 	return answer{value: poolAnswer(pool), index: index}, nil
 }
 
-// unlicensedPools is why nothing is decided by a node pool. (Nomad: the text.)
-const unlicensedPools = "Node Pools Governance is unlicensed."
-
 func builtinPool(name string) bool { return name == api.NodePoolAll || name == api.NodePoolDefault }
 
 // writeNodePool makes or changes a node pool. (Nomad: the texts.)
@@ -85,10 +82,12 @@ func (s *server) writeNodePool(r *request) (any, error) {
 	if r.id() != "" && r.id() != pool.Name {
 		return nil, badRequest("Node pool name does not match request path")
 	}
+	if pool.SchedulerConfiguration != nil {
+		return nil, textError(`Feature "Node Pools Governance" is unlicensed`) // (Nomad.)
+	}
 	p := problems{}
 	p.refuse(!validPool().MatchString(pool.Name), "invalid name %q, must match regex %s", pool.Name, validPool())
 	p.refuse(len(pool.Description) > maxDescription, "description longer than %d", maxDescription)
-	p.refuse(pool.SchedulerConfiguration != nil, "invalid scheduler configuration: %s", unlicensedPools)
 	if err := p.err(); err != nil {
 		return nil, badRequest("invalid node pool %q: %v", pool.Name, err)
 	}
@@ -106,6 +105,9 @@ func (s *server) writeNodePool(r *request) (any, error) {
 // texts.)
 func (s *server) deleteNodePool(r *request) (any, error) {
 	name := r.id()
+	if name == "" {
+		return nil, badRequest("node pool name is empty")
+	}
 	index, err := s.Store.Update(func(tx *state.Txn) error {
 		p := problems{}
 		live := func(job *api.Job) bool { return *job.Status != state.JobDead }

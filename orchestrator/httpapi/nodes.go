@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/http"
@@ -86,11 +87,13 @@ func (s *server) nodeAllocs(r *request) (any, error) {
 	return answer{value: whole, index: index}, nil
 }
 
-// changeNode applies a change to the node that the path names. The evaluations
-// that follow are part of the same write.
-func (s *server) changeNode(r *request, change func(tx *state.Txn, node *api.Node) error) (uint64, error) {
+// changeNode applies a change to a node. The evaluations that follow are part of the same write.
+func (s *server) changeNode(id string, change func(tx *state.Txn, node *api.Node) error) (uint64, error) {
+	if err := checkID("node lookup failed: index error: ", id); err != nil {
+		return 0, err
+	}
 	return s.Store.Update(func(tx *state.Txn) error {
-		node := tx.Node(nil, r.id())
+		node := tx.Node(nil, id)
 		if node == nil {
 			return textError("node not found")
 		}
@@ -110,7 +113,7 @@ func (s *server) setEligibility(r *request) (any, error) {
 		return nil, fmt.Errorf("invalid scheduling eligibility %q", req.Eligibility)
 	}
 	reply := drainReply{}
-	index, err := s.changeNode(r, func(tx *state.Txn, node *api.Node) error {
+	index, err := s.changeNode(cmp.Or(req.NodeID, r.id()), func(tx *state.Txn, node *api.Node) error {
 		if node.DrainStrategy != nil && req.Eligibility == api.NodeSchedulingEligible {
 			return textError("can not set node's scheduling eligibility to eligible while it is draining")
 		}
@@ -144,7 +147,7 @@ func (s *server) setDrain(r *request) (any, error) {
 		return nil, err
 	}
 	reply := drainReply{EvalIDs: []string{}}
-	index, err := s.changeNode(r, func(tx *state.Txn, node *api.Node) error {
+	index, err := s.changeNode(r.id(), func(tx *state.Txn, node *api.Node) error {
 		changed := reconcile.SetDrain(node, req.DrainSpec, req.MarkEligible, req.Meta, s.Clock.Now())
 		tx.PutNode(changed)
 		reply.NodeModifyIndex, reply.Index = tx.Index, tx.Index
@@ -167,7 +170,7 @@ type nodeReply struct {
 // with its next heartbeat. (Nomad.)
 func (s *server) purgeNode(r *request) (any, error) {
 	reply := nodeReply{}
-	index, err := s.changeNode(r, func(tx *state.Txn, node *api.Node) error {
+	index, err := s.changeNode(r.id(), func(tx *state.Txn, node *api.Node) error {
 		tx.DeleteNode(node)
 		reply.EvalIDs = s.Clock.NodeEvals(tx, node, decide.TriggerNodeUpdate)
 		reply.NodeModifyIndex, reply.EvalCreateIndex, reply.Index = tx.Index, tx.Index, tx.Index
@@ -179,7 +182,7 @@ func (s *server) purgeNode(r *request) (any, error) {
 // evaluateNode asks for decisions about the jobs of a node. (Nomad.)
 func (s *server) evaluateNode(r *request) (any, error) {
 	reply := nodeReply{}
-	index, err := s.changeNode(r, func(tx *state.Txn, node *api.Node) error {
+	index, err := s.changeNode(r.id(), func(tx *state.Txn, node *api.Node) error {
 		reply.EvalIDs = s.Clock.NodeEvals(tx, node, decide.TriggerNodeUpdate)
 		if len(reply.EvalIDs) > 0 {
 			reply.EvalCreateIndex, reply.Index = tx.Index, tx.Index

@@ -12,7 +12,7 @@ func (s *server) tableRoutes() map[string]route {
 		"/v1/allocation/{id}/services": {get: s.allocServices},
 		"/v1/namespaces":               {get: s.listNamespaces},
 		"/v1/namespace":                {put: s.writeNamespace},
-		"/v1/namespace/{$}":            {get: s.noNamespaceName},
+		"/v1/namespace/{$}":            {get: s.noNamespaceName, put: s.noNamespaceName, delete: s.noNamespaceName},
 		"/v1/namespace/{id}":           {get: s.readNamespace, put: s.writeNamespace, delete: s.deleteNamespace},
 		"/v1/node/pools":               {get: s.listNodePools, put: s.writeNodePool},
 		"/v1/search":                   {put: s.search},
@@ -73,6 +73,7 @@ func (s *server) aclRoutes() map[string]route {
 // poolRoutes are the paths of one node pool.
 func (s *server) poolRoutes() map[string]route {
 	return map[string]route{
+		"/v1/node/pool/{$}":        {get: s.readNodePool, put: s.writeNodePool, delete: s.deleteNodePool},
 		"/v1/node/pool/{id}":       {get: s.readNodePool, put: s.writeNodePool, delete: s.deleteNodePool},
 		"/v1/node/pool/{id}/jobs":  {get: s.nodePoolJobs},
 		"/v1/node/pool/{id}/nodes": {get: s.nodePoolNodes},
