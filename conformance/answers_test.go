@@ -25,6 +25,35 @@ var answers = []scenario{
 			}
 		}
 	}},
+	{name: "jobs-as-json-that-are-refused", full: true, run: func(s *session) {
+		const job = `{"Job":{"ID":"jobs-as-json-that-are-refused","Name":"x","Type":"service","TaskGroups":[{"Name":"g","Tasks":[{"Name":"t","Driver":"raw_exec"}]}]}}`
+		for _, change := range []struct{ of, to string }{
+			{`"Type":"service"`, `"Type":""`}, {`"Type":"service"`, `"Type":"nope"`}, {`"Name":"x"`, `"Name":"x","Constraints":[{}]`},
+			{`"Name":"g"`, `"Name":"g","Constraints":[{"LTarget":"${node.class}","Operand":"","RTarget":"x"}]`},
+			{`"Name":"g"`, `"Name":"g","Services":[{"Name":"x","Provider":"nomad","Cluster":"nope","TaskName":"nope","Checks":[{"Name":"c","Type":"tcp","Interval":1000000000,"Timeout":1000000000}]}]`},
+			{`"Name":"g"`, `"Name":"g","Services":[{"Name":"x","Provider":"consul","Cluster":"nope"}]`},
+			{`"Driver":`, `"Identity":{"Name":"a b","Audience":["x"]},"Driver":`}, {`"Driver":`, `"Resources":{"Devices":[{}]},"Driver":`},
+			{`"Driver":`, `"Artifacts":[{"GetterSource":"http://127.0.0.1/a","GetterMode":"nope"}],"Driver":`},
+		} {
+			s.say("%s", change.to)
+			s.ask(http.MethodPut, "/v1/job/"+s.job+"/plan", strings.Replace(job, change.of, change.to, 1))
+		}
+	}},
+	{name: "requests-about-nothing", full: true, alone: true, run: func(s *session) {
+		const nobody = "00000000-0000-0000-0000-000000000000"
+		node := s.firstNode()
+		for _, request := range []struct{ method, path, body string }{
+			{http.MethodPut, "/v1/node/nope/drain", "{}"}, {http.MethodPut, "/v1/node/nope/eligibility", `{"Eligibility":"eligible"}`},
+			{http.MethodPut, "/v1/node/" + node + "/eligibility", `{"NodeID":"` + nobody + `","Eligibility":"eligible"}`},
+			{http.MethodPost, "/v1/client/metadata?node_id=" + node, `{"Meta":{"":"x"}}`}, {http.MethodPut, "/v1/namespace/", `{"Name":""}`}, {http.MethodDelete, "/v1/namespace/", ""},
+			{http.MethodPut, "/v1/node/pool/", `{"Name":""}`}, {http.MethodDelete, "/v1/node/pool/", ""}, {http.MethodGet, "/v1/node/pool/", ""},
+			{http.MethodPut, "/v1/node/pools", `{"Name":"a b","SchedulerConfiguration":{"SchedulerAlgorithm":"spread"}}`},
+			{http.MethodGet, "/v1/allocations?task_states=x", ""}, {http.MethodGet, "/v1/allocations?resources=x", ""},
+			{http.MethodPut, "/v1/client/allocation/" + nobody + "/restart", `{"TaskName":"t","AllTasks":true}`},
+		} {
+			s.ask(request.method, request.path, request.body)
+		}
+	}},
 	{name: "requests-that-make-no-sense", full: true, alone: true, run: func(s *session) {
 		const nobody = "00000000-0000-0000-0000-000000000000"
 		for _, path := range []string{"/v1/job/nope", "/v1/job/nope/allocations", "/v1/job/nope/evaluations", "/v1/job/nope/deployments", "/v1/job/nope/deployment", "/v1/job/nope/summary",

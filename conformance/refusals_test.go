@@ -45,6 +45,17 @@ var refused = map[string][]spec{
 		{group: constraint("${node.datacenter}", "=", "")}, {group: constraint("${node.datacenter}", "is_set", "x")}, {kind: "system", group: constraint("", "distinct_hosts", "true")},
 		{job: constraint("${node.datacenter}", "regexp", "(")}, {group: constraint("${node.datacenter}", ">", "")},
 	},
+	"attributes": {
+		{job: constraint("${nope}", "=", "x")}, {group: constraint("${attr.kernel.name", "=", "x")}, {group: constraint("$attr.kernel.name", "=", "x")}, {task: constraint("${attr.kernel.name}x", "=", "x")},
+		{group: constraint("${node.nope}", "is_set", "")}, {group: constraint("${env.HOME}", "=", "x")}, {job: constraint("${node.region}", "=", "x")}, {group: constraint("$", "=", "x")},
+		{group: constraint("${nope}", "distinct_property", "x")}, {task: constraint("${meta}", "", "")}, {job: constraint("nope", "regexp", "(")}, {group: constraint("${nope}", "distinct_hosts", "")},
+		{resources: "device \"x/y\" {\n" + constraint("", "distinct_hosts", "true") + constraint("${nope}", "=", "x") + "}"},
+		{resources: "device \"x/y\" {\naffinity {\nattribute = \"${device.model}\"\nweight = 101\n}\n}"},
+		{task: "artifact {\nsource = \"http://127.0.0.1/a\"\noptions {\nchecksum = \"\"\n}\n}"},
+		{reschedule: "attempts = 30\ninterval = \"1h\"\ndelay = \"5s\"\ndelay_function = \"exponential\"\nmax_delay = \"10m\""},
+		{reschedule: "attempts = 30\ninterval = \"1h\"\ndelay = \"5s\"\ndelay_function = \"fibonacci\"\nmax_delay = \"10m\""},
+		{reschedule: "attempts = 400000000\ninterval = \"1h\"\ndelay = \"5s\"\ndelay_function = \"constant\""},
+	},
 	"updates": {
 		{update: "auto_promote = true"}, {update: "canary = 1\nauto_promote = true\nmax_parallel = 0"}, {update: "progress_deadline = \"-1s\""}, {update: "healthy_deadline = \"-1s\""},
 		{update: "stagger = \"-1s\""}, {update: "min_healthy_time = \"-1s\""}, {update: "max_parallel = 3", count: 2}, {update: "health_check = \"manual\"\nmin_healthy_time = \"1h\""},

@@ -41,12 +41,12 @@ func (s *server) restartAlloc(r *request) (any, error) {
 			return nil, fail(http.StatusInternalServerError, "%v", err)
 		}
 	}
-	if req.AllTasks && req.TaskName != "" {
-		return nil, textError("task name cannot be set when restarting all tasks")
-	}
 	node, err := s.allocRunner(r.id())
 	if err != nil {
 		return nil, err
+	}
+	if req.AllTasks && req.TaskName != "" {
+		return nil, textError("task name cannot be set when restarting all tasks")
 	}
 	if err := node.Restart(r.Context(), r.id(), req.TaskName, req.AllTasks); err != nil {
 		return nil, clientError(err)
