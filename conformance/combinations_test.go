@@ -14,6 +14,7 @@ var combinations = []scenario{
 		s.register(spec{update: `canary = 3`, script: "exec sleep 1001"})
 		s.untilHealthy("g", 3)
 		s.look()
+		s.nameless = true
 		s.promote()
 		s.untilDeployment("successful")
 	}},

@@ -40,6 +40,8 @@ type target struct {
 	// cut takes a node out of reach, its tasks going on; mend brings it back. They
 	// are there where there are several nodes.
 	cut, mend func(nodeID string) error
+	// random says that of canaries above the count it is chance which one stays.
+	random bool
 }
 
 type embedded struct{}
@@ -120,7 +122,7 @@ func (n nomad) start(t *testing.T, nodes int) *target {
 		t.Fatal(err)
 	}
 	orchestratortest.Eventually(t, "nomad has a node that is ready", func() bool { return ready(client) })
-	return &target{client: client, patience: time.Minute, calm: 2500 * time.Millisecond}
+	return &target{client: client, patience: time.Minute, calm: 2500 * time.Millisecond, random: true}
 }
 
 // nomadConfig makes a development agent like ours: one node on the loopback

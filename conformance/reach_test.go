@@ -142,6 +142,7 @@ var reach = []scenario{
 		s.register(spec{reschedule: may, update: "max_parallel = 2", script: "exec sleep 1001", group: goesOn("1h", "")})
 		s.untilAllocs(1, "running")
 		s.settle()
+		s.until("the node is down if nothing on it is waited for", s.awaitedOrDown)
 		s.comeBack()
 	}},
 	{name: "away-while-it-is-stopped", full: true, clients: 2, run: func(s *session) {
@@ -379,6 +380,16 @@ func (s *session) untilStatus(status string, n int) {
 
 func (s *session) allocsAnyVersion(status string) []*api.AllocationListStub {
 	return slices.DeleteFunc(s.stubs(s.job), func(stub *api.AllocationListStub) bool { return stub.ClientStatus != status })
+}
+
+// awaitedOrDown tells whether the node that is away is down, or has an allocation
+// that is meant to go on.
+func (s *session) awaitedOrDown() bool {
+	node, _, err := s.client.Nodes().Info(s.away, nil)
+	s.check(err)
+	return node.Status == api.NodeStatusDown || slices.ContainsFunc(s.allocsAnyVersion("unknown"), func(stub *api.AllocationListStub) bool {
+		return stub.DesiredStatus == api.AllocDesiredStatusRun
+	})
 }
 
 // settle looks once all that has to be decided is.

@@ -25,6 +25,7 @@ type session struct {
 	away     string   // the node that is or was out of reach
 	isAway   bool     // it still is
 	leftAt   uint64   // the index of the newest allocation before that
+	nameless bool     // more of a group run than are to stay
 	unwanted bool     // what comes back is stopped at once, after it has said that it is back or before
 }
 

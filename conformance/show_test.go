@@ -23,6 +23,7 @@ type picture struct {
 	names       map[string]string // of deployments and allocations, by ID
 	away        string            // the node that was out of reach last
 	leftAt      uint64            // the index of the newest allocation before that
+	nameless    bool              // allocations of a group have neither names nor an age
 	unwanted    bool              // what comes back is stopped at once
 }
 
@@ -40,7 +41,7 @@ func (s *session) show() string {
 }
 
 func (s *session) picture(id string) *picture {
-	p := &picture{names: map[string]string{}, away: s.away, leftAt: s.leftAt, unwanted: s.unwanted}
+	p := &picture{names: map[string]string{}, away: s.away, leftAt: s.leftAt, nameless: s.nameless && s.random, unwanted: s.unwanted}
 	var err error
 	jobs := s.client.Jobs()
 	if p.job, _, err = jobs.Info(id, nil); err != nil && !strings.Contains(err.Error(), "job not found") {
@@ -75,6 +76,9 @@ func (p *picture) sort() {
 	made := map[string]uint64{}
 	for _, a := range p.allocs {
 		made[a.ID] = a.CreateIndex
+		if p.nameless {
+			a.Name, a.CreateIndex = a.JobID+"."+a.TaskGroup, 0
+		}
 	}
 	// Those of a system job have all one name.
 	slices.SortFunc(p.allocs, func(a, b *api.Allocation) int {
