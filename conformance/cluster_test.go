@@ -50,7 +50,7 @@ func (n nomad) startCluster(t *testing.T, nodes int) *target {
 		return func(id string) error { return byID[id].Process.Signal(s) }
 	}
 	t.Cleanup(func() { endTasks(t, dir, clients) })
-	return &target{client: client, patience: time.Minute, calm: 4 * time.Second, cut: signal(syscall.SIGSTOP), mend: signal(syscall.SIGCONT)}
+	return &target{client: client, patience: time.Minute, calm: 4 * time.Second, cut: signal(syscall.SIGSTOP), mend: signal(syscall.SIGCONT), random: true}
 }
 
 // startAgent runs one agent in a folder, on ports of its own.

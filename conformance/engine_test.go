@@ -40,7 +40,7 @@ type target struct {
 	// cut takes a node out of reach, its tasks going on; mend brings it back. They
 	// are there where there are several nodes.
 	cut, mend func(nodeID string) error
-	// random says that of canaries above the count it is chance which one stays.
+	// random says that it is chance which one stays of those above the count.
 	random bool
 }
 

@@ -141,6 +141,7 @@ var reach = []scenario{
 		s.untilAllocs(1, "running")
 		s.register(spec{reschedule: may, update: "max_parallel = 2", script: "exec sleep 1001", group: goesOn("1h", "")})
 		s.untilAllocs(1, "running")
+		s.nameless = true
 		s.settle()
 		s.until("the node is down if nothing on it is waited for", s.awaitedOrDown)
 		s.comeBack()

@@ -189,6 +189,9 @@ func (p *picture) link(what, id string) string {
 	if id == "" {
 		return ""
 	}
+	if p.nameless {
+		return ", " + what + " another"
+	}
 	return ", " + what + " " + p.name(id)
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -26,6 +27,9 @@ const SuperviseWord = "orchestratortest-supervise"
 // test binary is also the supervisor of its tasks.
 func Main(m *testing.M) int {
 	if len(os.Args) == 3 && os.Args[1] == SuperviseWord {
+		// Tests in the background may be told to ignore it, as the tasks would be that are to end by it; the agent's own
+		// main listens, too.
+		signal.Notify(make(chan os.Signal, 1), os.Interrupt)
 		if err := driver.Supervise(context.Background(), os.Args[2]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
