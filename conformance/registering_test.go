@@ -9,6 +9,12 @@ import (
 // registering is about versions, the check-index, stopping and starting again.
 var registering = []scenario{
 	{name: "first-version", run: func(s *session) { s.deploy(spec{count: 2}) }},
+	{name: "same-scaled-job-again", full: true, differs: "what has not changed makes no version; with Nomad a policy's own ID counts as a change", run: func(s *session) {
+		j := spec{group: "scaling {\nmin = 0\nmax = 3\n}"}
+		s.deploy(j)
+		s.register(j)
+		s.settle()
+	}},
 	{name: "same-job-again", run: func(s *session) {
 		s.deploy(spec{})
 		s.deploy(spec{})
