@@ -59,3 +59,20 @@ func TestDamagedStateIsTold(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestDamagedKeysAreTold holds that the store is not opened with keys that are none.
+func TestDamagedKeysAreTold(t *testing.T) {
+	for _, text := range []string{"", "null", "{}", `{"Access":"OSTRO1"}`, `{"Access":`} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "s3.keys"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		o, err := orchestrator.Start(t.Context(), orchestrator.Config{DataDir: dir, Listen: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler)})
+		if err == nil {
+			o.Stop(t.Context())
+		}
+		if err == nil || !strings.Contains(err.Error(), "s3.keys are damaged") {
+			t.Errorf("%q: got %v", text, err)
+		}
+	}
+}

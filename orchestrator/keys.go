@@ -16,8 +16,8 @@ func loadKeys(path string) (keys, error) {
 	text, err := os.ReadFile(path)
 	if err == nil {
 		var k keys
-		if err := json.Unmarshal(text, &k); err != nil {
-			return keys{}, fmt.Errorf("read the S3 keys in %s: %w", path, err)
+		if err := json.Unmarshal(text, &k); err != nil || k.Access == "" || k.Secret == "" {
+			return keys{}, fmt.Errorf("the S3 keys in %s are damaged: bring back the file of a backup, or remove it for new ones, with which jobs are to be deployed anew", path)
 		}
 		return k, nil
 	}

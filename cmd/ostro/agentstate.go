@@ -88,6 +88,9 @@ func runningAgent(dir string) (*agentState, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+	if err != nil && holder > 0 {
+		return nil, withHint(err, "kill the agent, which is process %d: the next command starts it again, with its jobs", holder)
+	}
 	if err != nil || s.PID == 0 || holder > 0 && s.PID != holder {
 		return nil, err
 	}

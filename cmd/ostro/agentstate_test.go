@@ -4,9 +4,12 @@ package main
 
 import (
 	"bufio"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 )
 
@@ -15,6 +18,14 @@ import (
 func TestStateOfADeadAgentIsNotBelieved(t *testing.T) {
 	dir := t.TempDir()
 	holder := holdLock(t, dir)
+	// Nor is a file believed that was cut: what to do is told.
+	if err := os.WriteFile(agentStatePath(dir), []byte(`{"Address": "127.`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := runningAgent(dir)
+	if hinted, ok := errors.AsType[hintError](err); !ok || !strings.Contains(hinted.hint, fmt.Sprintf("process %d:", holder)) {
+		t.Errorf("the file is cut: got %v", err)
+	}
 	for pid, known := range map[int]bool{holder + 1: false, 0: false, holder: true} {
 		if err := writeAgentState(dir, agentState{Address: "127.0.0.1:1", PID: pid}); err != nil {
 			t.Fatal(err)
