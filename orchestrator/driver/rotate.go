@@ -95,11 +95,11 @@ func cutAtLine(p []byte, room int, empty bool) int {
 	return 0
 }
 
-func (r *rotator) path() string { return filepath.Join(r.dir, r.prefix+strconv.Itoa(r.index)) }
+func (r *rotator) name() string { return r.prefix + strconv.Itoa(r.index) }
 
 func (r *rotator) open() error {
 	if r.file == nil {
-		f, err := os.OpenFile(r.path(), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+		f, err := appendLog(r.dir, r.name())
 		if err != nil {
 			return err
 		}
@@ -152,7 +152,7 @@ func (r *rotator) mark() mark {
 	m := mark{Index: r.index, Size: r.size}
 	if r.file == nil {
 		m.Size = 0
-		if info, err := os.Stat(r.path()); err == nil {
+		if info, err := os.Lstat(filepath.Join(r.dir, r.name())); err == nil {
 			m.Size = info.Size()
 		}
 	}
@@ -163,7 +163,7 @@ func (r *rotator) mark() mark {
 func (r *rotator) behind(m mark) int64 {
 	n := -m.Size
 	for _, index := range LogIndexes(r.dir, r.prefix) {
-		if info, err := os.Stat(filepath.Join(r.dir, r.prefix+strconv.Itoa(index))); err == nil && index >= m.Index {
+		if info, err := os.Lstat(filepath.Join(r.dir, r.prefix+strconv.Itoa(index))); err == nil && index >= m.Index {
 			n += info.Size()
 		}
 	}

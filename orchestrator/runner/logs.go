@@ -136,10 +136,10 @@ func (l *logReader) after(index int) int {
 	return index + 1
 }
 
-func (l *logReader) path(index int) string { return filepath.Join(l.dir, l.prefix+strconv.Itoa(index)) }
+func (l *logReader) name(index int) string { return l.prefix + strconv.Itoa(index) }
 
 func (l *logReader) size(index int) int64 {
-	info, err := os.Stat(l.path(index))
+	info, err := os.Lstat(filepath.Join(l.dir, l.name(index)))
 	if err != nil {
 		return 0 // rotated out
 	}
@@ -193,7 +193,7 @@ func (l *logReader) file(ctx context.Context, index int, offset int64, yield fun
 func (l *logReader) open(ctx context.Context, index int) (*os.File, error) {
 	for {
 		ended := l.ended == nil || l.ended()
-		f, err := os.Open(l.path(index))
+		f, err := driver.OpenLog(l.dir, l.name(index))
 		if err == nil || !errors.Is(err, fs.ErrNotExist) {
 			return f, err
 		}
