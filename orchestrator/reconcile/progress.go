@@ -326,13 +326,16 @@ func SetHealth(in ProgressInput, good, bad []string) (ProgressChanges, error) {
 	d.ModifyTime = in.Now.UnixNano()
 	changes := ProgressChanges{Deployment: d, Eval: in.newEval()}
 	revert := false
+	allocs := slices.Clone(in.Allocs)
 	for i, id := range slices.Concat(good, bad) {
-		at := slices.IndexFunc(in.Allocs, func(a *api.Allocation) bool { return a.ID == id })
+		at := slices.IndexFunc(allocs, func(a *api.Allocation) bool { return a.ID == id })
 		if at < 0 {
 			return ProgressChanges{}, fmt.Errorf("unknown alloc %q", id)
 		}
-		changed := withHealth(in.Allocs[at], i < len(good), in.Now)
-		Count(d, in.Allocs[at], changed)
+		changed := withHealth(allocs[at], i < len(good), in.Now)
+		Count(d, allocs[at], changed)
+		allocs[at] = changed // one that is named again counts once, and as named last (Nomad)
+		changes.Update = slices.DeleteFunc(changes.Update, func(a *api.Allocation) bool { return a.ID == id })
 		changes.Update = append(changes.Update, changed)
 		state := d.TaskGroups[changed.TaskGroup]
 		revert = revert || unhealthy(changed) && state != nil && state.AutoRevert
