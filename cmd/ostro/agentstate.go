@@ -167,7 +167,11 @@ func awaitAgent(ctx context.Context, dir string, ended <-chan error) (*agentStat
 			// It gave way to another one, which is still coming up.
 			ended = nil
 		case <-ctx.Done():
-			return nil, fmt.Errorf("the agent did not come up: %w", ctx.Err())
+			err := fmt.Errorf("the agent did not come up: %w", ctx.Err())
+			if holder, _ := agentLockHolder(dir); holder > 0 {
+				err = withHint(err, "kill process %d, an agent that does not say where it is: the next command starts it again, with its jobs", holder)
+			}
+			return nil, err
 		case <-tick.C:
 		}
 	}

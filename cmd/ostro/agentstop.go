@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"ostro/orchestrator"
@@ -20,26 +19,25 @@ func stopAgent(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	s, err := runningAgent(dir)
-	if err != nil {
+	// The lock alone tells which process it is: what the agent says of itself may be lost.
+	holder, err := agentLockHolder(dir)
+	switch {
+	case err != nil:
 		return err
-	}
-	if s == nil {
-		return stopLeftTasks(ctx, t, dir)
-	}
-	if holder, err := agentLockHolder(dir); err == nil && holder < 0 {
+	case holder < 0:
 		return withHint(errors.New("the agent runs in another PID namespace, such as a container's, out of reach from here"), "run ostro agent stop there")
-	}
-	if err := endAgent(ctx, dir, s); err != nil {
-		return err
+	case holder > 0:
+		if err := endAgent(ctx, dir, holder); err != nil {
+			return err
+		}
 	}
 	return stopLeftTasks(ctx, t, dir)
 }
 
 // endAgent tells the agent to end, and waits until it has.
-func endAgent(ctx context.Context, dir string, s *agentState) error {
-	if err := terminate(s.PID); err != nil {
-		return fmt.Errorf("end the agent (pid %s): %w", strconv.Itoa(s.PID), err)
+func endAgent(ctx context.Context, dir string, pid int) error {
+	if err := terminate(pid); err != nil {
+		return fmt.Errorf("end the agent (pid %d): %w", pid, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, stopTimeout+10*time.Second)
 	defer cancel()
@@ -55,7 +53,7 @@ func endAgent(ctx context.Context, dir string, s *agentState) error {
 		}
 		select {
 		case <-ctx.Done():
-			return withHint(fmt.Errorf("the agent (pid %d) does not end: %w", s.PID, ctx.Err()), "its log is %s", filepath.Join(dir, "agent.log"))
+			return withHint(fmt.Errorf("the agent (pid %d) does not end: %w", pid, ctx.Err()), "its log is %s", filepath.Join(dir, "agent.log"))
 		case <-tick.C:
 		}
 	}
