@@ -151,11 +151,12 @@ server {
 `
 
 const clientConfig = `
-name = %q
+name = %[1]q
 client {
   enabled           = true
   network_interface = "lo"
-  servers           = ["127.0.0.1:%d"]
+  cgroup_parent     = "nomad-%[1]s"
+  servers           = ["127.0.0.1:%[2]d"]
   options           = { "fingerprint.denylist" = "env_aws,env_gce,env_azure,env_digitalocean", "driver.denylist" = "java,qemu" }
 }
 `

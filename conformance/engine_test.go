@@ -140,7 +140,8 @@ limits {
   http_max_conns_per_client = 0
 }
 client {
-  options = { "fingerprint.denylist" = "env_aws,env_gce,env_azure,env_digitalocean" }
+  cgroup_parent = "nomad-alone" # a task with cores of its own takes them from nobody else's
+  options       = { "fingerprint.denylist" = "env_aws,env_gce,env_azure,env_digitalocean" }
 }
 plugin "raw_exec" {
   config { enabled = true }

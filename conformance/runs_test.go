@@ -160,6 +160,7 @@ var runs = []scenario{
 		s.untilServices(1)
 		s.register(spec{group: offers(s, ""), script: "sleep 1; exit 3", update: late})
 		s.untilDeployment("failed")
+		s.until("what follows from it is decided", s.settled)
 		s.scale(0)
 		s.stop(false)
 		s.untilJob("dead")

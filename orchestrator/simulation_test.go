@@ -47,6 +47,7 @@ const (
 // TestSimulation runs the whole agent with pretended tasks in a bubble, where time
 // passes at once, and does to it what comes to the mind of a seed.
 func TestSimulation(t *testing.T) {
+	oneProcessor(t)
 	total, first := stepsOfSeed, uint64(plainSeed)
 	if *steps > 0 {
 		total, first = *steps, rand.Uint64N(1<<48)
@@ -77,6 +78,7 @@ func TestSimulation(t *testing.T) {
 
 // TestSimulationReplays holds that a seed is a history.
 func TestSimulationReplays(t *testing.T) {
+	oneProcessor(t)
 	seen := &tally{counts: map[string]int{}}
 	first, again := simulate(t, 7, seen), simulate(t, 7, seen)
 	if len(first) != len(again) {

@@ -1,0 +1,7 @@
+//go:build !race
+
+package orchestrator
+
+import "testing"
+
+func oneProcessor(*testing.T) {}
