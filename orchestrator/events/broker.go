@@ -121,10 +121,15 @@ func (s *Subscription) Next(ctx context.Context) (Events, error) {
 	}
 }
 
-// Ready tells whether [Subscription.Next] would return, or skip something, at once.
+// Ready tells whether [Subscription.Next] would return at once. It passes over the
+// writes that have nothing for the subscription.
 func (s *Subscription) Ready() bool {
-	c, _, err := s.broker.at(s.next)
-	return c != nil || err != nil
+	for ; ; s.next++ {
+		c, _, err := s.broker.at(s.next)
+		if c == nil || err != nil || len(s.filter.choose(c.all())) > 0 {
+			return c != nil || err != nil
+		}
+	}
 }
 
 // at gives a write by its number, or what is closed when it comes.

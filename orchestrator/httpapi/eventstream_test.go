@@ -171,11 +171,32 @@ func TestSlowReaderIsClosed(t *testing.T) {
 		t.Errorf("who began with the oldest of 128 writes got %+v, %v", found, err)
 	}
 	kept := c.Events.Subscribe(1, events.Filter{Namespace: "*", Topics: map[string][]string{"Evaluation": {"650"}}})
-	if found, err := kept.Next(t.Context()); err != nil || found.Events[0].Type != "EvaluationUpdated" || found.Events[0].Key != "650" || !kept.Ready() {
+	if found, err := kept.Next(t.Context()); err != nil || found.Events[0].Type != "EvaluationUpdated" || found.Events[0].Key != "650" {
 		t.Errorf("from the buffer came %+v, %v", found, err)
+	}
+	if kept.Ready() || !fresh.Ready() {
+		t.Error("who has all that it follows waits for more, or who has not does not")
 	}
 }
 
 func namespaceOf(frame *api.Events) any {
 	return frame.Events[0].Payload["Metadata"].(map[string]any)["Namespace"]
+}
+
+// TestEventIsSentAtOnce has a write follow that the reader does not ask for: what it
+// asks for does not wait for more.
+func TestEventIsSentAtOnce(t *testing.T) {
+	client, c := newAgent(t)
+	frames := streamed(t, client, map[api.Topic][]string{"Variable": {"wanted"}}, 0, nil)
+	for i := range 50 {
+		update(t, c, func(tx *state.Txn) {
+			tx.PutVariable(&api.Variable{Namespace: "default", Path: "wanted"})
+		})
+		update(t, c, func(tx *state.Txn) {
+			tx.PutVariable(&api.Variable{Namespace: "default", Path: fmt.Sprint("other", i)})
+		})
+		if frame := next(t, frames); frame.Events[0].Key != "wanted" {
+			t.Fatalf("%s is not what was asked for", frame.Events[0].Key)
+		}
+	}
 }
